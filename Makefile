@@ -1,0 +1,42 @@
+# Each target makes .venv itself, with plain venv and pip, as root or not, and does nothing twice.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: quickstart test lint docs bench faults clean
+.DELETE_ON_ERROR:
+
+.venv/.core: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(INSTALL) --editable .
+	@touch $@
+
+.venv/.dev: .venv/.core
+	$(INSTALL) --editable '.[test,lint,docs]'
+	@touch $@
+
+quickstart: .venv/.core
+	@$(BIN)/python examples/quickstart.py
+
+test: .venv/.dev lint docs
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m coverage run -m pytest
+	@$(BIN)/python -m coverage report --fail-under=90 | tail -n 1
+
+lint: .venv/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+docs: .venv/.dev
+	$(BIN)/python -m sphinx --fail-on-warning --quiet -b html docs docs/_build/html
+
+bench: .venv/.dev
+	@for each in benchmarks/*.py; do echo "== $$each"; $(BIN)/python $$each || exit 1; done
+
+faults: .venv/.dev
+	$(BIN)/python -m pytest -m deep -s
+
+clean:
+	rm -rf .venv docs/_build .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Who may use what, and for which matter (notice, sections 4 and 10)."""

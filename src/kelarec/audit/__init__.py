@@ -1,0 +1,1 @@
+"""The log of everything that was done, allowed or denied (notice, section 10)."""

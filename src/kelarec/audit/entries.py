@@ -1,0 +1,72 @@
+"""Log entries: who did what, what for, when, to which recording, and with what outcome.
+
+Never an identity code, never content: texts in an entry are checked before they are written.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from attrs import field, frozen
+from attrs.validators import deep_mapping, instance_of, optional
+
+from kelarec.domain.codes import is_code
+from kelarec.domain.free_text import require_impersonal
+from kelarec.domain.instants import to_utc
+
+
+class EntryKind(StrEnum):
+    """What was done."""
+
+    ARCHIVE_CREATED = "archive-created"
+    ARCHIVE_OPENED = "archive-opened"
+    ARCHIVE_CLOSED = "archive-closed"
+    STAFF_ENROLLED = "staff-enrolled"
+    RECORDING_STORED = "recording-stored"
+    SESSION_BEGUN = "session-begun"
+    SESSION_ENDED = "session-ended"
+    LOOKED_UP = "looked-up"
+    DETAILS_SHOWN = "details-shown"
+    CONTENT_OPENED = "content-opened"
+    DENIED = "denied"
+    REQUEST_RECEIVED = "request-received"
+    KEYS_DESTROYED = "keys-destroyed"
+    LOG_READ = "log-read"
+
+
+def _impersonal_texts(facts: "dict[str, str]") -> "dict[str, str]":
+    return {name: require_impersonal(text, f"log entry's {name}") for name, text in facts.items()}
+
+
+@frozen(kw_only=True)
+class Entry:
+    """One entry of the log.
+
+    Attributes:
+        id: A UUID of version 7.
+        kind: What was done.
+        at: When, UTC.
+        actor: A staff id, or ``system:`` and the name of a system.
+        recording_id: To which recording, if to one.
+        session_id: In which session, if in one.
+        purpose: What for, the register's code.
+        matter: For which case or request.
+        facts: Further facts by name, such as the outcome.
+
+    Raises:
+        LooksLikeIdentifierError: A text looks like it names a person.
+    """
+
+    id: UUID = field(validator=instance_of(UUID))
+    kind: EntryKind = field(converter=EntryKind)
+    at: datetime = field(converter=to_utc)
+    actor: str = field(validator=instance_of(str))
+    recording_id: UUID | None = field(default=None, validator=optional(instance_of(UUID)))
+    session_id: UUID | None = field(default=None, validator=optional(instance_of(UUID)))
+    purpose: str | None = field(default=None, validator=optional(is_code))
+    matter: str | None = field(default=None)
+    facts: dict[str, str] = field(
+        factory=dict,
+        converter=_impersonal_texts,
+        validator=deep_mapping(key_validator=is_code, value_validator=instance_of(str)),
+    )

@@ -1,0 +1,141 @@
+"""The log: entries written in the transaction of the change they tell of, read by those whose role grants it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy import Connection, insert, select
+
+from kelarec.audit.entries import Entry, EntryKind
+from kelarec.domain.access_rule import SessionTerms
+from kelarec.domain.instants import helsinki_date
+from kelarec.domain.people import Actor, StaffId, System
+from kelarec.domain.register import Register
+from kelarec.domain.staff_acts import Act
+from kelarec.errors import CatalogError, DeniedError, KeyUnavailableError
+from kelarec.storage import catalog_tables as tables
+from kelarec.storage.json_form import from_json, to_json
+from kelarec.storage.recordings import microseconds
+from kelarec.storage.staff_directory import StaffDirectory
+from kelarec.storage.vault import Vault
+from kelarec.storage.wrapping import unwrap, wrap
+
+
+class AuditLog:
+    """The log of one archive."""
+
+    def __init__(self, vault: Vault, register: Register) -> None:
+        self._vault = vault
+        self._register = register
+        self._staff = StaffDirectory(vault)
+
+    def new_entry(
+        self,
+        kind: EntryKind,
+        by: Actor,
+        *,
+        recording_id: UUID | None = None,
+        terms: SessionTerms | None = None,
+        **facts: str,
+    ) -> Entry:
+        """Build an entry about now."""
+        return Entry(
+            id=self._vault.new_id(),
+            kind=kind,
+            at=self._vault.now(),
+            actor=str(by),
+            recording_id=recording_id,
+            session_id=None if terms is None else terms.id,
+            purpose=None if terms is None else terms.purpose,
+            matter=None if terms is None else terms.matter,
+            facts={name.replace("_", "-"): text for name, text in facts.items()},
+        )
+
+    def append(self, connection: Connection, entry: Entry) -> None:
+        """Write an entry in a transaction; it is there if and only if the rest of the transaction is."""
+        ends_on = self._register.log_retention.last_day(entry.at)
+        key = self._vault.keyring.get_or_make(ends_on).wrapping
+        payload = wrap(key, to_json(entry), self._context(entry.id), self._vault.randomness)
+        connection.execute(
+            insert(tables.entries).values(
+                id=entry.id.bytes,
+                kind=entry.kind.value,
+                at=microseconds(entry.at),
+                ends_on=ends_on.toordinal(),
+                actor=entry.actor,
+                recording_id=None if entry.recording_id is None else entry.recording_id.bytes,
+                payload=payload.encode(),
+            )
+        )
+
+    @contextmanager
+    def transaction(self, entry: Entry) -> Iterator[Connection]:
+        """Run one change and write its entry with it: both durable at the end of the block, or neither.
+
+        Raises:
+            CatalogError: The catalog refuses; nothing was changed.
+        """
+        with self._vault.database.begin() as connection:
+            yield connection
+            self.append(connection, entry)
+
+    def write(self, entry: Entry) -> None:
+        """Write an entry that tells of no change in the catalog, such as a grant or a denial.
+
+        Raises:
+            CatalogError: The entry is not durable, so what it tells of must not happen.
+        """
+        with self.transaction(entry):
+            pass
+
+    def deny(self, entry: Entry, happened: str, *, clause: str, advice: str = "") -> DeniedError:
+        """Write a denial and return the error to raise."""
+        self.write(entry)
+        return DeniedError(happened, clause=clause, advice=advice)
+
+    def require_may(self, by: Actor, act: Act) -> None:
+        """Check that a system or staff member may make a change, and log it if not.
+
+        Raises:
+            DeniedError: The staff member is unknown, has no commitment in force, or no role that grants it.
+        """
+        if isinstance(by, System):
+            return
+        clause = self._clause_against(by, act)
+        if clause is not None:
+            entry = self.new_entry(EntryKind.DENIED, by, act=act.value, clause=clause)
+            raise self.deny(entry, f"{by} may not {act.value}: {clause}.", clause=clause)
+
+    def _clause_against(self, by: StaffId, act: Act) -> str | None:
+        with self._vault.database.begin() as connection:
+            member = self._staff.find(connection, by)
+        if member is None:
+            return "known-staff"
+        if not any(each.is_in_force(helsinki_date(self._vault.now())) for each in member.commitments):
+            return "commitment"
+        roles = (self._register.find_role(code) for code in member.roles)
+        return None if any(role is not None and act in role.acts for role in roles) else "role"
+
+    def iter_entries(self, *, by: Actor) -> Iterator[Entry]:
+        """Go through the log, oldest entry first; that it was read is itself an entry, the last one.
+
+        Raises:
+            DeniedError: The reader's role does not grant it.
+            CatalogError: An entry was altered.
+        """
+        self.require_may(by, Act.READ_LOG)
+        self.write(self.new_entry(EntryKind.LOG_READ, by))
+        with self._vault.database.begin() as connection:
+            rows = connection.execute(select(tables.entries).order_by(tables.entries.c.position)).mappings().all()
+        return (self._open(row["id"], row["ends_on"], row["payload"]) for row in rows)
+
+    def _open(self, entry_id: bytes, ends_on: int, payload: bytes) -> Entry:
+        try:
+            key = self._vault.keyring.get(date.fromordinal(ends_on).isoformat()).wrapping
+        except KeyUnavailableError:
+            raise CatalogError("A log entry's key is not there.") from None
+        return from_json(unwrap(key, payload.decode("ascii", "replace"), self._context(UUID(bytes=entry_id))), Entry)
+
+    def _context(self, entry_id: UUID) -> bytes:
+        return self._vault.subject("entry", str(entry_id)).context()

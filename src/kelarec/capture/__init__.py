@@ -1,0 +1,1 @@
+"""How contacts become recordings (notice, section 5)."""

@@ -1,0 +1,66 @@
+"""A contact: what is known when a call or chat starts."""
+
+from datetime import datetime
+
+from attrs import field, frozen
+from attrs.validators import deep_iterable, instance_of, optional
+
+from kelarec.domain.codes import Direction, Kind, is_code
+from kelarec.domain.free_text import require_impersonal
+from kelarec.domain.instants import to_utc
+from kelarec.domain.people import Person, StaffId
+from kelarec.errors import InvalidValueError
+
+
+def _to_contact_id(text: object) -> str:
+    return require_impersonal(text, "contact id")
+
+
+def _to_matter(text: object) -> str | None:
+    return None if text is None else require_impersonal(text, "matter")
+
+
+@frozen(kw_only=True)
+class Contact:
+    """One call or chat as the contact centre knows it when it starts.
+
+    Attributes:
+        contact_id: The contact centre's own id.
+        kind: Call or chat, with a customer or with back-office support.
+        direction: Who began it, seen from the authority.
+        line: The code of the line it came through, declared in the register.
+        started_at: When it started, an aware instant, kept as UTC.
+        customer: Who is served, or whom a support contact is about.
+        adviser_id: Who serves the customer, or consults support.
+        support_expert_id: Who is consulted in a support contact.
+        others: Further persons who take part, such as an interpreter.
+        matter: The case it belongs to, without a person's identifier.
+
+    Raises:
+        NaiveInstantError: The instant has no time zone.
+        LooksLikeIdentifierError: Contact id or matter look like they name a person.
+        InvalidValueError: A customer contact names a support expert.
+    """
+
+    contact_id: str = field(converter=_to_contact_id)
+    kind: Kind = field(converter=Kind)
+    direction: Direction = field(default=Direction.INBOUND, converter=Direction)
+    line: str = field(validator=is_code)
+    started_at: datetime = field(converter=to_utc)
+    customer: Person | None = field(default=None, validator=optional(instance_of(Person)))
+    adviser_id: StaffId | None = field(default=None, validator=optional(instance_of(StaffId)))
+    support_expert_id: StaffId | None = field(default=None, validator=optional(instance_of(StaffId)))
+    others: tuple[Person, ...] = field(default=(), converter=tuple, validator=deep_iterable(instance_of(Person)))
+    matter: str | None = field(default=None, converter=_to_matter)
+
+    def __attrs_post_init__(self) -> None:
+        if self.support_expert_id is not None and not self.kind.is_support:
+            raise InvalidValueError(
+                "A customer contact names a support expert.",
+                advice="Record the consultation as a support contact of its own.",
+            )
+
+    @property
+    def persons(self) -> tuple[Person, ...]:
+        """Everyone the contact is about; advisers and support experts are staff and not among them."""
+        return (() if self.customer is None else (self.customer,)) + self.others

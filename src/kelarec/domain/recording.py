@@ -1,0 +1,105 @@
+"""A recording (tallenne): one call or chat that the archive keeps."""
+
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+from attrs import field, frozen
+from attrs.validators import deep_iterable, ge, instance_of, optional
+
+from kelarec.domain.codes import Direction, Kind, State, is_code, to_codes
+from kelarec.domain.contact import Contact
+from kelarec.domain.instants import end_of, helsinki_date, to_utc
+from kelarec.domain.people import StaffId
+from kelarec.errors import EndBeforeStartError
+
+
+@frozen(kw_only=True)
+class Recording:
+    """The clear facts of a recording: nothing that says who the customer is or what was said.
+
+    Attributes:
+        id: A UUID of version 7.
+        kind: Call or chat, with a customer or with support.
+        direction: Who began it, seen from the authority.
+        line: The register's code of the line.
+        started_at: When it started, UTC.
+        ended_at: When it ended, UTC.
+        kept_through: The last Helsinki date on which it is kept (notice, section 9).
+        register_version: The version of the notice it was made under.
+        adviser_id: Which adviser took part.
+        state: Kept, or restricted to storage (Art. 18).
+
+    Raises:
+        NaiveInstantError: An instant has no time zone.
+        EndBeforeStartError: It ends before it starts.
+    """
+
+    id: UUID = field(validator=instance_of(UUID))
+    kind: Kind = field(converter=Kind)
+    direction: Direction = field(converter=Direction)
+    line: str = field(validator=is_code)
+    started_at: datetime = field(converter=to_utc)
+    ended_at: datetime = field(converter=to_utc)
+    kept_through: date = field(validator=instance_of(date))
+    register_version: date = field(validator=instance_of(date))
+    adviser_id: StaffId | None = field(default=None, validator=optional(instance_of(StaffId)))
+    state: State = field(default=State.KEPT, converter=State)
+
+    def __attrs_post_init__(self) -> None:
+        if self.ended_at < self.started_at:
+            raise EndBeforeStartError("The recording ends before it starts.")
+        if self.kept_through < self.recorded_on:
+            raise EndBeforeStartError("The recording's retention ends before the day it was made.")
+
+    @property
+    def recorded_on(self) -> date:
+        """The Helsinki date on which it started."""
+        return helsinki_date(self.started_at)
+
+    @property
+    def ends_at(self) -> datetime:
+        """The UTC instant from which nothing may be read."""
+        return end_of(self.kept_through)
+
+    @property
+    def duration(self) -> timedelta:
+        """How long the contact lasted."""
+        return self.ended_at - self.started_at
+
+
+@frozen(kw_only=True)
+class Part:
+    """One piece of a recording's content.
+
+    Attributes:
+        name: ``audio`` or ``chat``.
+        media_type: Such as ``audio/wav``.
+        length: Bytes of plaintext.
+        object_name: The random name of the sealed object.
+    """
+
+    name: str = field(validator=is_code)
+    media_type: str = field(validator=instance_of(str))
+    length: int = field(validator=[instance_of(int), ge(1)])
+    object_name: str = field(validator=is_code)
+
+
+@frozen(kw_only=True)
+class RecordingDetails:
+    """Who took part, what it was about, and what the content is made of; had only through a session.
+
+    Attributes:
+        contact: The contact as the contact centre told it.
+        categories: The register's codes of the data categories that are known to occur.
+        source: Who gave the information (notice, section 6): ``customer``, or ``adviser`` in support contacts.
+        parts: The pieces of content.
+    """
+
+    contact: Contact = field(validator=instance_of(Contact), repr=False)
+    categories: frozenset[str] = field(default=frozenset(), converter=to_codes)
+    parts: tuple[Part, ...] = field(validator=deep_iterable(instance_of(Part)))
+
+    @property
+    def source(self) -> str:
+        """Who gave the information: the customer, or the adviser in support contacts (notice, section 6)."""
+        return "adviser" if self.contact.kind.is_support else "customer"

@@ -1,0 +1,286 @@
+"""Every error that kelarec raises on purpose.
+
+Each says what happened, what was lost (nothing, if it can be so) and what to do. None carries an identity code, a key
+or content. ``code`` is stable and meant for programs; the message is meant for people.
+"""
+
+from typing import ClassVar
+
+
+class KelarecError(Exception):
+    """What all errors of kelarec have in common.
+
+    Attributes:
+        code: A stable word for programs.
+        lost: What was lost; "nothing" if nothing was.
+        advice: What the reader can do about it.
+    """
+
+    code: ClassVar[str] = "kelarec"
+    default_advice: ClassVar[str] = ""
+
+    def __init__(self, happened: str, *, lost: str = "nothing", advice: str | None = None) -> None:
+        self.happened = happened
+        self.lost = lost
+        self.advice = self.default_advice if advice is None else advice
+        super().__init__(happened)
+
+    def __str__(self) -> str:
+        lost = "" if self.lost == "nothing" else f" Lost: {self.lost}."
+        advice = f" {self.advice}" if self.advice else ""
+        return f"{self.happened}{lost}{advice}"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild, (type(self), self.happened, self.lost, self.advice))
+
+
+def _rebuild(kind: type[KelarecError], happened: str, lost: str, advice: str) -> KelarecError:
+    return kind(happened, lost=lost, advice=advice)
+
+
+# Values that cannot be built -----------------------------------------------------------------------------------------
+
+
+class InvalidValueError(KelarecError, ValueError):
+    """A value breaks its own rule."""
+
+    code = "invalid-value"
+
+
+class InvalidIdentityCodeError(InvalidValueError):
+    """A personal identity code (henkilötunnus) is not one."""
+
+    code = "invalid-identity-code"
+    default_advice = "Check the code at its source; it is never repeated in an error."
+
+
+class InvalidPhoneNumberError(InvalidValueError):
+    """A telephone number cannot be read as one."""
+
+    code = "invalid-phone-number"
+    default_advice = "Give it in international form, such as +358 20 634 11, or as dialled in Finland."
+
+
+class NaiveInstantError(InvalidValueError):
+    """An instant has no time zone, so nobody can say when it was."""
+
+    code = "naive-instant"
+    default_advice = "Give an aware datetime, such as datetime.now(timezone.utc)."
+
+
+class EndBeforeStartError(InvalidValueError):
+    """Something ends before it starts."""
+
+    code = "end-before-start"
+    default_advice = "Check the clocks of the system that reported the contact."
+
+
+class EmptyContentError(InvalidValueError):
+    """A recording without content was to be stored."""
+
+    code = "empty-content"
+    default_advice = "Report a contact without content as a gap instead of storing it."
+
+
+class LooksLikeIdentifierError(InvalidValueError):
+    """A free text that goes into the log looks like it holds a person's identifier."""
+
+    code = "looks-like-identifier"
+    default_advice = "Use a case reference that does not name a person."
+
+
+class UnreadableAudioError(InvalidValueError):
+    """Audio content is not the WAV file that it should be."""
+
+    code = "unreadable-audio"
+    default_advice = "Store a whole WAV file: PCM, G.711 A-law or µ-law."
+
+
+# The notice, and who may do what -------------------------------------------------------------------------------------
+
+
+class PolicyError(KelarecError, PermissionError):
+    """The notice or the law does not allow it."""
+
+    code = "policy"
+
+
+class OutsideNoticeError(PolicyError):
+    """The privacy notice does not cover this."""
+
+    code = "outside-notice"
+    default_advice = "Declare it in the register first, or do not store it."
+
+
+class UnknownLineError(OutsideNoticeError):
+    """The register declares no such line."""
+
+    code = "unknown-line"
+    default_advice = "Declare the line in the register, or correct the contact."
+
+
+class DeniedError(PolicyError):
+    """The access rule says no; the denial is in the log.
+
+    Attributes:
+        clause: The first clause of the rule that was false.
+    """
+
+    code = "denied"
+
+    def __init__(
+        self, happened: str, *, lost: str = "nothing", advice: str | None = None, clause: str = "unknown"
+    ) -> None:
+        super().__init__(happened, lost=lost, advice=advice)
+        self.clause = clause
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild_denied, (type(self), self.happened, self.lost, self.advice, self.clause))
+
+
+def _rebuild_denied(kind: type[DeniedError], happened: str, lost: str, advice: str, clause: str) -> DeniedError:
+    return kind(happened, lost=lost, advice=advice, clause=clause)
+
+
+class ExpiredError(DeniedError):
+    """The recording's retention has ended; nothing may be read any more (notice, section 9)."""
+
+    code = "expired"
+
+
+class NotResidentError(PolicyError):
+    """Data or keys would leave the EU/EEA, or might (notice, section 8)."""
+
+    code = "not-resident"
+    default_advice = "Use a place in the EU/EEA and declare its country."
+
+
+# Storage, keys, integrity --------------------------------------------------------------------------------------------
+
+
+class StorageError(KelarecError, OSError):
+    """A place cannot be used as asked."""
+
+    code = "storage"
+
+    def __str__(self) -> str:
+        return KelarecError.__str__(self)
+
+
+class UnknownSchemeError(StorageError):
+    """No backend is known for a URL."""
+
+    code = "unknown-scheme"
+
+
+class PlaceOverlapError(StorageError):
+    """Two places that must be apart contain one another."""
+
+    code = "place-overlap"
+    default_advice = "Give keys and objects folders of their own, neither inside the other."
+
+
+class ArchiveExistsError(StorageError):
+    """A place that should be empty is not."""
+
+    code = "archive-exists"
+    default_advice = "Open it with Archive.open, or choose an empty place."
+
+
+class ArchiveNotFoundError(StorageError):
+    """There is no archive at a place."""
+
+    code = "archive-not-found"
+    default_advice = "Create it with Archive.create, or correct the place."
+
+
+class ObjectNotFoundError(StorageError):
+    """An object is not there."""
+
+    code = "object-not-found"
+
+
+class ObjectExistsError(StorageError):
+    """An object would have been overwritten; nothing is ever overwritten."""
+
+    code = "object-exists"
+
+
+class CatalogError(StorageError):
+    """The catalog cannot be used as asked."""
+
+    code = "catalog"
+
+
+class FormatTooNewError(StorageError):
+    """Something was written by a newer kelarec."""
+
+    code = "format-too-new"
+    default_advice = "Upgrade kelarec; nothing was changed."
+
+
+class ClosedError(KelarecError, ValueError):
+    """An archive, session or reader is used after its end."""
+
+    code = "closed"
+
+
+class ForkedError(KelarecError, RuntimeError):
+    """An archive or reader is used in a process forked from the one that opened it."""
+
+    code = "forked"
+    default_advice = "Open the archive anew in the child process."
+
+
+class KeyUnavailableError(KelarecError, LookupError):
+    """A key is not there: destroyed on its day, or missing."""
+
+    code = "key-unavailable"
+
+
+class KeyPlaceMismatchError(KelarecError, ValueError):
+    """The key place belongs to another archive."""
+
+    code = "key-place-mismatch"
+    default_advice = "Give the key place that was made together with these objects."
+
+
+class RootKeyError(KelarecError, ValueError):
+    """The root key cannot be had or is not the right one."""
+
+    code = "root-key"
+
+
+class RootKeyUnreadableError(RootKeyError):
+    """The root key's file, token or service does not answer with a key."""
+
+    code = "root-key-unreadable"
+
+
+class WrongRootKeyError(RootKeyError):
+    """The root key does not open this archive's ring key."""
+
+    code = "wrong-root-key"
+    default_advice = "Give the root key that the archive was created with, or last rotated to."
+
+
+class IntegrityError(KelarecError, ValueError):
+    """Stored bytes are not what was written: altered, cut, swapped or put back from elsewhere."""
+
+    code = "integrity"
+    default_advice = "Keep the damaged object for examination and restore it from a replica."
+
+
+# Look-ups ------------------------------------------------------------------------------------------------------------
+
+
+class RequestError(KelarecError, ValueError):
+    """A subject request breaks a rule of the register or the law."""
+
+    code = "request"
+
+
+class ClockError(KelarecError, RuntimeError):
+    """A clock does not say what it should, so nothing was destroyed."""
+
+    code = "clock"

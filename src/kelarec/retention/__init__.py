@@ -1,0 +1,1 @@
+"""One year, then gone (notice, section 9)."""

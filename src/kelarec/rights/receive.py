@@ -1,0 +1,86 @@
+"""Receiving a request: from then on the clock runs."""
+
+from uuid import UUID
+
+from attrs import field, frozen
+from sqlalchemy import insert
+
+from kelarec.audit.entries import EntryKind
+from kelarec.audit.log import AuditLog
+from kelarec.domain.deadline import Deadline
+from kelarec.domain.people import Actor
+from kelarec.domain.register import Register
+from kelarec.domain.staff_acts import Act
+from kelarec.domain.subject_request import SubjectRequest
+from kelarec.errors import RequestError
+from kelarec.storage import catalog_tables as tables
+from kelarec.storage.json_form import to_json
+from kelarec.storage.recordings import microseconds
+from kelarec.storage.vault import Vault
+
+
+@frozen(kw_only=True)
+class ReceivedRequest:
+    """A request that the archive knows of.
+
+    Attributes:
+        id: A UUID of version 7.
+        request: What is asked.
+        deadline: When the answer is due, with each step explained.
+    """
+
+    id: UUID
+    request: SubjectRequest = field(repr=False)
+    deadline: Deadline
+
+
+class Rights:
+    """Keeps the requests of persons."""
+
+    def __init__(self, vault: Vault, log: AuditLog, register: Register) -> None:
+        self._vault = vault
+        self._log = log
+        self._register = register
+
+    def receive(self, request: SubjectRequest, *, by: Actor) -> ReceivedRequest:
+        """Take a request in: sealed, durable, in the log, and with its due date.
+
+        Raises:
+            RequestError: It comes from the future, or by a channel that the register does not declare.
+            DeniedError: A staff member without a role that grants it.
+            StorageError: A place refuses; nothing half-written stays behind.
+        """
+        self._log.require_may(by, Act.RECEIVE_REQUEST)
+        if not self._register.has_channel(request.channel):
+            raise RequestError(
+                f"The register declares no channel {request.channel}.",
+                advice=f"Use one of: {', '.join(channel.code for channel in self._register.channels)}.",
+            )
+        if request.received_at > self._vault.now():
+            raise RequestError("The request was received in the future.", advice="Check the clock that dated it.")
+        received = ReceivedRequest(id=self._vault.new_id(), request=request, deadline=request.deadline)
+        path = f"requests/{received.id}/{self._vault.new_object_name('request')}"
+        envelope = self._vault.write_standing(path, self._vault.subject("request", str(received.id)), to_json(request))
+        entry = self._log.new_entry(
+            EntryKind.REQUEST_RECEIVED,
+            by,
+            request=str(received.id),
+            right=request.kind.value,
+            due_on=received.deadline.due_on.isoformat(),
+        )
+        try:
+            with self._log.transaction(entry) as connection:
+                connection.execute(
+                    insert(tables.requests).values(
+                        id=received.id.bytes,
+                        kind=request.kind.value,
+                        received_at=microseconds(request.received_at),
+                        due_on=received.deadline.due_on.toordinal(),
+                        request_object=path,
+                        request=envelope,
+                    )
+                )
+        except BaseException:
+            self._vault.objects.delete(path)
+            raise
+        return received

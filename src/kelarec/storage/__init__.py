@@ -1,0 +1,1 @@
+"""Sealed objects, keys and the catalog: where everything lies, and nothing in clear."""

@@ -1,0 +1,138 @@
+"""The catalog's database: how it is opened, and the settings that keep its promises.
+
+SQLite keeps its journal by truncation: it leaves no old rows in a write-ahead log and is immune to the WAL-reset fault
+of SQLite before 3.51.3. `secure_delete` overwrites what is deleted; `BEGIN IMMEDIATE` makes writers wait in line.
+"""
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import unquote
+
+from sqlalchemy import Connection, Engine, create_engine, event, insert, select
+from sqlalchemy.exc import DatabaseError, SQLAlchemyError
+from sqlalchemy.pool import StaticPool
+
+from kelarec.errors import CatalogError, ForkedError, FormatTooNewError
+from kelarec.storage import catalog_tables as tables
+from kelarec.storage.places import Place
+
+_WAIT_SECONDS: Final = 10
+
+
+class Database:
+    """Transactions on one catalog."""
+
+    def __init__(self, engine: Engine, *, shares_one_connection: bool) -> None:
+        self._engine = engine
+        self._process_id = os.getpid()
+        self._turn = threading.RLock() if shares_one_connection else nullcontext()
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """Run one transaction: committed at the end of the block, rolled back on an exception.
+
+        Raises:
+            CatalogError: The database refuses; nothing of the transaction remains.
+            ForkedError: The process is a fork of the one that opened the catalog.
+        """
+        if os.getpid() != self._process_id:
+            raise ForkedError("The archive was opened before this process was forked from its parent.")
+        try:
+            with self._turn, self._engine.begin() as connection:
+                yield connection
+        except DatabaseError as error:
+            raise CatalogError(
+                f"The catalog refuses: {error.orig}.", advice="Nothing of this step was done; mend it and repeat."
+            ) from error
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self._engine.dispose()
+
+
+def open_memory_database() -> Database:
+    """Make an empty catalog in this process's memory."""
+    engine = create_engine(
+        "sqlite://", hide_parameters=True, poolclass=StaticPool, connect_args={"check_same_thread": False}
+    )
+    _use_sqlite_settings(engine)
+    return Database(engine, shares_one_connection=True)
+
+
+def open_database(place: Place, *, must_exist: bool) -> Database:
+    """Open the catalog at a place.
+
+    Raises:
+        UnknownSchemeError: No database is known for the scheme.
+        CatalogError: There is no catalog although there must be, or one although there must not.
+    """
+    place.require_scheme("sqlite", "file")
+    path = Path(unquote(place.url.split("://", 1)[1]))
+    if must_exist != path.exists():
+        there = "no catalog" if must_exist else "a file already"
+        raise CatalogError(f"There is {there} at {path}.", advice="Correct the catalog's place.")
+    engine = create_engine(
+        f"sqlite:///{path}", hide_parameters=True, connect_args={"timeout": _WAIT_SECONDS, "check_same_thread": False}
+    )
+    _use_sqlite_settings(engine)
+    if not must_exist:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
+    return Database(engine, shares_one_connection=False)
+
+
+def _use_sqlite_settings(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _: object) -> None:  # noqa: ANN401  the driver's own type
+        connection.isolation_level = None  # transactions are begun below, not by the driver's guess
+        for setting in (
+            "journal_mode=TRUNCATE",
+            "synchronous=FULL",
+            "secure_delete=ON",
+            "foreign_keys=ON",
+            "trusted_schema=OFF",
+            "cell_size_check=ON",
+        ):
+            connection.execute(f"PRAGMA {setting}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def create_schema(database: Database, *, catalog_id: str, archive_id: str) -> None:
+    """Make the tables of a new catalog, all or none."""
+    with database.begin() as connection:
+        tables.metadata.create_all(connection)
+        connection.execute(
+            insert(tables.catalog),
+            [
+                {"name": "schema", "value": str(tables.SCHEMA_VERSION)},
+                {"name": "catalog", "value": catalog_id},
+                {"name": "archive", "value": archive_id},
+            ],
+        )
+
+
+def require_schema(database: Database, *, archive_id: str) -> None:
+    """Check that a catalog belongs to an archive and that this version knows its schema.
+
+    Raises:
+        FormatTooNewError: A newer version made the schema.
+        CatalogError: It is another archive's, or no catalog at all.
+    """
+    with database.begin() as connection:
+        try:
+            facts = dict(iter(connection.execute(select(tables.catalog.c.name, tables.catalog.c.value)).tuples()))
+        except SQLAlchemyError as error:
+            raise CatalogError("The file is no catalog.", advice="Correct the catalog's place.") from error
+    version = facts.get("schema", "")
+    if not version.isdigit():
+        raise CatalogError("The catalog does not say its schema's version.")
+    if int(version) > tables.SCHEMA_VERSION:
+        raise FormatTooNewError(f"The catalog's schema is of version {version}.")
+    if facts.get("archive") != archive_id:
+        raise CatalogError("The catalog belongs to another archive.", advice="Correct the catalog's place.")

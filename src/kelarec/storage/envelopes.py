@@ -1,0 +1,102 @@
+"""Sealed documents: a clear line that names the key, then JSON sealed as Cobblestone-256.
+
+    kelarec sealed v1
+    2027-03-05 A256GCM <base64 of the data key, wrapped under that date's key>
+    <sealed bytes>
+
+What the document is (its archive, kind and name) is bound into the wrap and into the sealing, so that an envelope put
+in another's place does not open.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+from uuid import UUID
+
+from attrs import field, frozen
+
+from kelarec.errors import FormatTooNewError, IntegrityError
+from kelarec.storage.keyring import Keyring
+from kelarec.storage.sealing import seal, unseal
+from kelarec.storage.wrapping import KEY_BYTES, Randomness, bind, unwrap, wrap
+
+_FIRST_LINE: Final = b"kelarec sealed v1"
+_ANY_VERSION: Final = b"kelarec sealed v"
+
+
+@frozen
+class DataKey:
+    """The key of one recording or document, bare and wrapped.
+
+    Attributes:
+        key_id: Which key wraps it: a date, or ``standing``.
+        wrapped: The wrap, a line of text.
+    """
+
+    key_id: str
+    wrapped: str = field(repr=False)
+    bare: bytes = field(repr=False)
+
+
+@frozen
+class Subject:
+    """What a sealed thing is: its kind and name in its archive.
+
+    Attributes:
+        kind: Such as ``recording`` or ``staff``.
+        name: Its id.
+    """
+
+    archive_id: UUID
+    kind: str
+    name: str
+
+    def context(self, *facts: tuple[str, str]) -> bytes:
+        """Return what is bound into a seal or wrap of this subject."""
+        return bind(self.archive_id, (self.kind, self.name), *facts)
+
+
+def make_data_key(keyring: Keyring, key_id: str, subject: Subject, randomness: Randomness) -> DataKey:
+    """Make a data key, wrapped for one subject under a date's key or the standing key.
+
+    Raises:
+        KeyUnavailableError: The wrapping key is not there.
+    """
+    bare = randomness(KEY_BYTES)
+    wrapped = wrap(keyring.get(key_id).wrapping, bare, subject.context(("key", key_id)), randomness)
+    return DataKey(key_id, wrapped, bare)
+
+
+def seal_document(data_key: DataKey, subject: Subject, content: bytes) -> bytes:
+    """Return the envelope of a document."""
+    sealed = seal(data_key.bare, _document_context(subject), content)
+    return b"\n".join([_FIRST_LINE, f"{data_key.key_id} {data_key.wrapped}".encode(), sealed])
+
+
+def open_document(keyring: Keyring, subject: Subject, envelope: bytes) -> tuple[DataKey, bytes]:
+    """Return the data key and content of an envelope.
+
+    Raises:
+        FormatTooNewError: A newer version wrote it.
+        IntegrityError: It was altered, cut, or put in another's place.
+        KeyUnavailableError: Its key was destroyed or is missing.
+    """
+    first, key_line, sealed = _split(envelope)
+    if first != _FIRST_LINE:
+        if first.startswith(_ANY_VERSION) and first[len(_ANY_VERSION) :].isdigit():
+            raise FormatTooNewError(f"The {subject.kind} {subject.name} was sealed by a newer version.")
+        raise IntegrityError(f"The {subject.kind} {subject.name} is no sealed document.")
+    try:
+        key_id, _, wrapped = key_line.decode("ascii").partition(" ")
+    except UnicodeDecodeError:
+        raise IntegrityError(f"The {subject.kind} {subject.name} is damaged in its second line.") from None
+    bare = unwrap(keyring.get(key_id).wrapping, wrapped, subject.context(("key", key_id)))
+    return DataKey(key_id, wrapped, bare), unseal(bare, _document_context(subject), sealed)
+
+
+def _split(envelope: bytes) -> Iterator[bytes]:
+    pieces = envelope.split(b"\n", 2)
+    return iter(pieces if len(pieces) == 3 else [b"", b"", b""])  # noqa: PLR2004  two lines, then the seal
+
+
+def _document_context(subject: Subject) -> bytes:
+    return subject.context(("format", "application/json"))

@@ -1,0 +1,75 @@
+"""Domain values as JSON and back.
+
+Dates and instants are ISO 8601, ids and codes are text, sets are sorted, so that one value has one form.
+"""
+
+import json
+from datetime import date, datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+from cattrs import BaseValidationError, Converter
+
+from kelarec.domain.identity_code import PersonalIdentityCode
+from kelarec.domain.instants import to_utc
+from kelarec.domain.people import EmailAddress, PhoneNumber, StaffId
+from kelarec.domain.subject_request import (
+    AccessRequest,
+    ErasureRequest,
+    ObjectionRequest,
+    RectificationRequest,
+    RestrictionRequest,
+    SubjectRequest,
+)
+from kelarec.errors import IntegrityError, KelarecError
+
+_Value = TypeVar("_Value")
+
+_REQUESTS: dict[str, type[SubjectRequest]] = {
+    request.kind.value: request
+    for request in (AccessRequest, RectificationRequest, ErasureRequest, RestrictionRequest, ObjectionRequest)
+}
+
+
+def _make_converter() -> Converter:
+    converter = Converter()
+    converter.register_unstructure_hook(datetime, lambda at: to_utc(at).isoformat())
+    converter.register_structure_hook(datetime, lambda text, _: datetime.fromisoformat(text))
+    converter.register_unstructure_hook(date, lambda on: on.isoformat())
+    converter.register_structure_hook(date, lambda text, _: date.fromisoformat(text))
+    converter.register_unstructure_hook(UUID, str)
+    converter.register_structure_hook(UUID, lambda text, _: UUID(text))
+    for kind in (PersonalIdentityCode, PhoneNumber, EmailAddress, StaffId):
+        converter.register_unstructure_hook(kind, lambda value: value.text)
+        converter.register_structure_hook(kind, lambda text, kind: kind(text))
+    converter.register_unstructure_hook_func(
+        lambda kind: getattr(kind, "__origin__", None) is frozenset, lambda values: sorted(str(each) for each in values)
+    )
+    return converter
+
+
+_CONVERTER = _make_converter()
+
+
+def to_json(value: object) -> bytes:
+    """Return a domain value as JSON, UTF-8, keys sorted."""
+    return json.dumps(_plain(value), ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _plain(value: object) -> Any:  # noqa: ANN401  JSON
+    plain = _CONVERTER.unstructure(value)
+    return {"kind": value.kind.value, **plain} if isinstance(value, SubjectRequest) else plain
+
+
+def from_json(content: bytes, kind: type[_Value]) -> _Value:
+    """Return the domain value of a JSON document.
+
+    Raises:
+        IntegrityError: The document does not hold such a value. What it holds is not repeated.
+    """
+    try:
+        plain = json.loads(content)
+        actual = _REQUESTS[plain["kind"]] if kind is SubjectRequest else kind
+        return _CONVERTER.structure(plain, actual)  # type: ignore[return-value]  # a subclass of the kind asked for
+    except (BaseValidationError, KelarecError, ValueError, TypeError, KeyError, AttributeError):
+        raise IntegrityError(f"A document does not hold a valid {kind.__name__}.") from None

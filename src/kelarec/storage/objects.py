@@ -1,0 +1,217 @@
+"""Object places: named sequences of bytes that appear whole, stay as they are, and go for good.
+
+One contract for every backend, checked by `kelarec.testing.object_place_suite`. What a backend adds is durability: how
+the bytes of a finished write are brought onto the medium.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+from fsspec.implementations.local import LocalFileSystem
+from fsspec.implementations.memory import MemoryFileSystem
+
+from kelarec.errors import ObjectExistsError, ObjectNotFoundError, StorageError
+
+_UNFINISHED = ".part"
+
+
+class ObjectPlace(Protocol):
+    """What kelarec asks of a place that holds objects. Paths are relative, with ``/`` between their steps."""
+
+    def write(self, path: str, chunks: Iterable[bytes]) -> int:
+        """Write a new object; it appears whole and durable, or not at all. Return its size in bytes.
+
+        Raises:
+            ObjectExistsError: There is one of that name; nothing is ever overwritten.
+            StorageError: The medium refuses. Whatever the chunks raise comes through.
+        """
+        ...
+
+    def read(self, path: str) -> bytes:
+        """Return a whole object.
+
+        Raises:
+            ObjectNotFoundError: There is none of that name.
+        """
+        ...
+
+    def read_range(self, path: str, start: int, stop: int) -> bytes:
+        """Return the bytes from start to before stop; fewer if the object ends earlier.
+
+        Raises:
+            ObjectNotFoundError: There is none of that name.
+        """
+        ...
+
+    def get_size(self, path: str) -> int:
+        """Return the size of an object in bytes.
+
+        Raises:
+            ObjectNotFoundError: There is none of that name.
+        """
+        ...
+
+    def iter_paths(self, below: str = "") -> Iterator[str]:
+        """Go through the paths of all objects below a folder, in order; none if there is no such folder."""
+        ...
+
+    def delete(self, path: str) -> None:
+        """Remove an object for good; one that is not there is no error.
+
+        Raises:
+            StorageError: The medium refuses, and the object is still there.
+        """
+        ...
+
+
+class _Objects:
+    """What the backends on fsspec have in common."""
+
+    def __init__(self, filesystem: Any, root: str) -> None:  # noqa: ANN401  fsspec is untyped
+        self._filesystem = filesystem
+        self._root = root.rstrip("/")
+
+    def _full(self, path: str) -> str:
+        return f"{self._root}/{path}"
+
+    def read(self, path: str) -> bytes:
+        try:
+            return bytes(self._filesystem.cat_file(self._full(path)))
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            raise ObjectNotFoundError(f"There is no object {path}.") from None
+        except OSError as error:
+            raise StorageError(f"The object {path} cannot be read: {error.strerror or error}.") from error
+
+    def read_range(self, path: str, start: int, stop: int) -> bytes:
+        try:
+            return bytes(self._filesystem.cat_file(self._full(path), start=start, end=stop))
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            raise ObjectNotFoundError(f"There is no object {path}.") from None
+        except OSError as error:
+            raise StorageError(f"The object {path} cannot be read: {error.strerror or error}.") from error
+
+    def get_size(self, path: str) -> int:
+        try:
+            return int(self._filesystem.size(self._full(path)))
+        except (FileNotFoundError, NotADirectoryError):
+            raise ObjectNotFoundError(f"There is no object {path}.") from None
+
+    def iter_paths(self, below: str = "") -> Iterator[str]:
+        start = self._full(below) if below else self._root
+        try:
+            found = self._filesystem.find(start)
+        except FileNotFoundError:
+            return
+        for path in sorted(found):
+            relative = path[len(self._root) + 1 :]
+            if not relative.endswith(_UNFINISHED):
+                yield relative
+
+
+class MemoryObjects(_Objects):
+    """Objects in this process's memory, each place a store of its own; gone with the process."""
+
+    def __init__(self) -> None:
+        super().__init__(MemoryFileSystem(global_store=False, skip_instance_cache=True), "")
+
+    def write(self, path: str, chunks: Iterable[bytes]) -> int:
+        """See `ObjectPlace.write`."""
+        content = b"".join(chunks)
+        if self._filesystem.exists(self._full(path)):
+            raise ObjectExistsError(f"There is an object {path} already.")
+        self._filesystem.pipe_file(self._full(path), content)
+        return len(content)
+
+    def delete(self, path: str) -> None:
+        """See `ObjectPlace.delete`."""
+        if self._filesystem.exists(self._full(path)):
+            self._filesystem.rm_file(self._full(path))
+
+
+class FolderObjects(_Objects):
+    """Objects as files below a folder.
+
+    A file is written beside its final name, synced, renamed, and its folder synced: fsspec's own transactions stage in
+    another file system and sync nothing.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(LocalFileSystem(auto_mkdir=False, skip_instance_cache=True), str(folder))
+        self._folder = folder
+
+    def write(self, path: str, chunks: Iterable[bytes]) -> int:
+        """See `ObjectPlace.write`."""
+        final = self._folder / path
+        unfinished = final.with_name(final.name + _UNFINISHED)
+        try:
+            _make_folders(final.parent)
+            size = _write_synced(unfinished, chunks)
+        except OSError as error:
+            if isinstance(error, StorageError):
+                raise
+            raise StorageError(f"The object {path} cannot be written: {error.strerror or error}.") from error
+        try:
+            os.link(unfinished, final)  # unlike a rename, refuses to replace what is there
+            _sync_folder(final.parent)
+        except FileExistsError:
+            raise ObjectExistsError(f"There is an object {path} already.") from None
+        finally:
+            unfinished.unlink(missing_ok=True)
+        return size
+
+    def delete(self, path: str) -> None:
+        """See `ObjectPlace.delete`."""
+        target = self._folder / path
+        try:
+            target.unlink()
+            _sync_folder(target.parent)
+            self._remove_empty_folders(target.parent)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise StorageError(
+                f"The object {path} cannot be deleted: {error.strerror}.", advice="Make the place writable."
+            ) from error
+
+    def _remove_empty_folders(self, folder: Path) -> None:
+        while folder not in {self._folder, self._folder.parent}:
+            try:
+                folder.rmdir()
+            except OSError:  # not empty, or another process was quicker
+                return
+            folder = folder.parent
+
+
+def _write_synced(path: Path, chunks: Iterable[bytes]) -> int:
+    size = 0
+    try:
+        with path.open("xb") as file:
+            for chunk in chunks:
+                size += file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+    except FileExistsError:
+        raise StorageError(f"Another writer is at work on {path.name}.", advice="Let it finish first.") from None
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return size
+
+
+def _make_folders(folder: Path) -> None:
+    """Make a folder and those above it, and sync each entry that is new."""
+    if folder.is_dir():
+        return
+    _make_folders(folder.parent)
+    folder.mkdir(exist_ok=True, mode=0o700)
+    _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,88 @@
+"""Places: a URL and the country it lies in (notice, section 8)."""
+
+import re
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from attrs import field, frozen
+
+from kelarec.domain.eea import require_eea
+from kelarec.errors import PlaceOverlapError, UnknownSchemeError
+
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*\Z")
+
+
+def _to_url(url: object) -> str:
+    if isinstance(url, Path):
+        return f"file://{url.absolute()}"
+    if not isinstance(url, str) or not url:
+        raise UnknownSchemeError("A place is given as a URL or a path.", advice="Such as file:///srv/archive.")
+    scheme, separator, _ = url.partition("://")
+    if not separator:
+        return f"file://{Path(url).absolute()}"
+    if not _SCHEME.match(scheme.lower()):
+        raise UnknownSchemeError("The URL of the place has no scheme.", advice="Such as file:///srv/archive.")
+    return url
+
+
+def _to_country(country: object) -> str:
+    return require_eea(country, "place")
+
+
+@frozen
+class Place:
+    """Where something lies.
+
+    Attributes:
+        url: Such as ``file:///srv/archive``; a bare path is a folder of this machine. Never shown with credentials.
+        country: ISO 3166-1 alpha-2, in the EU/EEA.
+
+    Raises:
+        NotResidentError: The country is not in the EU/EEA, or unknown.
+        UnknownSchemeError: The URL has no scheme.
+    """
+
+    url: str = field(converter=_to_url, repr=lambda url: repr(re.sub(r"//[^/@]*@", "//…@", url)))
+    country: str = field(converter=_to_country)
+
+    @property
+    def scheme(self) -> str:
+        """The part of the URL before ``://``, in lower case."""
+        return self.url.partition("://")[0].lower()
+
+    def require_scheme(self, *known: str) -> None:
+        """Check that something here can use such a place.
+
+        Raises:
+            UnknownSchemeError: It cannot.
+        """
+        if self.scheme not in known:
+            raise UnknownSchemeError(
+                f"No backend knows the scheme {self.scheme}.", advice=f"Use one of: {', '.join(sorted(known))}."
+            )
+
+    @property
+    def folder(self) -> Path:
+        """The folder of a ``file://`` place.
+
+        Raises:
+            UnknownSchemeError: The place is not on this machine's file system.
+        """
+        self.require_scheme("file")
+        parts = urlsplit(self.url)
+        if parts.netloc not in {"", "localhost"}:
+            raise UnknownSchemeError("A file URL names another machine.", advice="Write file:///path, three slashes.")
+        return Path(unquote(parts.path))
+
+
+def require_apart(*folders: Path) -> None:
+    """Check that of several folders none is, or lies inside, another.
+
+    Raises:
+        PlaceOverlapError: Two of them overlap; symbolic links are followed.
+    """
+    resolved = [folder.resolve() for folder in folders]
+    for number, one in enumerate(resolved):
+        for other in resolved[number + 1 :]:
+            if one == other or one in other.parents or other in one.parents:
+                raise PlaceOverlapError(f"The places {one} and {other} overlap.")

@@ -1,0 +1,31 @@
+"""A clock that stands still until it is moved."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from kelarec.domain.instants import to_utc
+
+USUAL_START: Final = datetime(2026, 3, 5, 8, 0, tzinfo=UTC)
+
+
+class MovableClock:
+    """Give it to an archive as ``clock=`` and move it by hand.
+
+    Raises:
+        NaiveInstantError: It is set to an instant without a time zone.
+    """
+
+    def __init__(self, at: datetime = USUAL_START) -> None:
+        self._at = to_utc(at)
+
+    def __call__(self) -> datetime:
+        """Return the present, UTC."""
+        return self._at
+
+    def move(self, by: timedelta) -> None:
+        """Move it ahead, or back by a negative time."""
+        self._at += by
+
+    def set(self, at: datetime) -> None:
+        """Set it to an instant."""
+        self._at = to_utc(at)
