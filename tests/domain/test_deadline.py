@@ -172,7 +172,7 @@ def test_a_deadline_explains_itself_in_sentences() -> None:
         "One month from receipt ends with 31.1.2024 (GDPR, Art. 12(3); Regulation 1182/71, Art. 3(2)(c)). "
         "The answer is due by 24:00 Helsinki time on 31.1.2024. "
         "If an extension is notified with its reasons by then (GDPR, Art. 12(3)), this follows instead. "
-        "One month and two more, three months from receipt, ends with 31.3.2024 "
+        "The extended period, three months from receipt, ends with 31.3.2024 "
         "(GDPR, Art. 12(3); Regulation 1182/71, Art. 3(2)(c)). "
         "31.3.2024 is Easter Sunday (Regulation 1182/71, Art. 3(4)). "
         "1.4.2024 is Easter Monday (Regulation 1182/71, Art. 3(4)). "

@@ -402,7 +402,9 @@ def get_bundle(read: Read, index: int, width: int = TILE_WIDTH) -> list[bytes]:
         start = end + 2
         end = start + int.from_bytes(data[end:start])
         if end > len(data):
-            raise VerificationError(path, f"it ends within entry {number}, leaf {index * TILE_WIDTH + number} of the log")
+            raise VerificationError(
+                path, f"it ends within entry {number}, leaf {index * TILE_WIDTH + number} of the log"
+            )
         entries.append(data[start:end])
     if end != len(data):
         raise VerificationError(path, f"{len(data) - end} stray bytes follow its {held} entries")

@@ -6,14 +6,14 @@ from attrs import field, frozen
 from attrs.validators import deep_iterable, instance_of, optional
 
 from kelarec.domain.codes import Direction, Kind, is_code
-from kelarec.domain.free_text import require_impersonal
+from kelarec.domain.free_text import require_impersonal, require_text
 from kelarec.domain.instants import to_utc
 from kelarec.domain.people import Person, StaffId
 from kelarec.errors import InvalidValueError
 
 
 def _to_contact_id(text: object) -> str:
-    return require_impersonal(text, "contact id")
+    return require_text(text, "contact id")
 
 
 def _to_matter(text: object) -> str | None:
@@ -25,7 +25,7 @@ class Contact:
     """One call or chat as the contact centre knows it when it starts.
 
     Attributes:
-        contact_id: The contact centre's own id.
+        contact_id: The contact centre's own id; kept sealed, so whatever it is made of is no reason to refuse it.
         kind: Call or chat, with a customer or with back-office support.
         direction: Who began it, seen from the authority.
         line: The code of the line it came through, declared in the register.
@@ -38,7 +38,7 @@ class Contact:
 
     Raises:
         NaiveInstantError: The instant has no time zone.
-        LooksLikeIdentifierError: Contact id or matter look like they name a person.
+        LooksLikeIdentifierError: The matter looks like it names a person.
         InvalidValueError: A customer contact names a support expert.
     """
 

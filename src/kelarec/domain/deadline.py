@@ -94,7 +94,7 @@ class Deadline:
 
     @extended_steps.default
     def _reckon_extended(self) -> tuple[Step, ...]:
-        return _steps(self.received_on, _MONTHS_IF_EXTENDED, "One month and two more, three months from receipt,")
+        return _steps(self.received_on, _MONTHS_IF_EXTENDED, "The extended period, three months from receipt,")
 
     @due_on.default
     def _last_step(self) -> date:

@@ -70,7 +70,9 @@ def make_wav(seconds: float = 1.0, *, channels: int = 2, rate: int = 8000) -> by
     """Return a WAV file of G.711 A-law whose bytes count upwards, so that each position can be told from the next."""
     frames = round(seconds * rate)
     samples = b"".join(struct.pack(">I", number) for number in range((frames * channels + 3) // 4))
-    form = WavFormat(tag=6, channels=channels, rate=rate, frame_bytes=channels, sample_bits=8, data_offset=0, data_length=0)
+    form = WavFormat(
+        tag=6, channels=channels, rate=rate, frame_bytes=channels, sample_bits=8, data_offset=0, data_length=0
+    )
     return write_wav(form, samples[: frames * channels])
 
 
@@ -78,7 +80,5 @@ def make_chat(*texts: str, started_at: datetime = USUAL_START) -> Chat:
     """Return a chat in which customer and adviser take turns, all in one moment."""
     texts = texts or ("Hei, onko hakemukseni saapunut?", "Kyllä, se saapui eilen.")
     return Chat(
-        tuple(
-            Message(started_at, "adviser" if number % 2 else "customer", text) for number, text in enumerate(texts)
-        )
+        tuple(Message(started_at, "adviser" if number % 2 else "customer", text) for number, text in enumerate(texts))
     )

@@ -9,7 +9,17 @@ from kelarec.domain.people import Address, EmailAddress, Person, PhoneNumber, St
 from kelarec.testing._domain_strategies import identity_codes, instants
 from kelarec.testing.builders import make_contact
 
-__all__ = ["addresses", "chats", "contacts", "email_addresses", "identity_codes", "instants", "persons", "phone_numbers", "staff_ids"]
+__all__ = [
+    "addresses",
+    "chats",
+    "contacts",
+    "email_addresses",
+    "identity_codes",
+    "instants",
+    "persons",
+    "phone_numbers",
+    "staff_ids",
+]
 
 _ASCII = "abcdefghijklmnopqrstuvwxyz0123456789"
 
