@@ -1,4 +1,4 @@
-"""A call and a chat come in, are found, heard, asked for, and are gone a year later. Each line is printed once it is so.
+"""A call and a chat come in, are found, heard, asked for, and gone a year later. Each line is printed once it is so.
 
 Run it with `make quickstart`. All persons are invented; the identity codes are test codes.
 """
@@ -40,6 +40,7 @@ AINO = Person(name="Aino Esimerkki", identity_code=CODE)
 CASE, VERIFY, RIGHT = "KELA-2026-1", "verify-service-event", "data-subject-right"
 VEIKKO, NOLLA, OSMA = StaffId("veikko"), StaffId("nolla"), StaffId("osma")
 CLOCK = MovableClock(datetime(2026, 3, 5, 9, 30, tzinfo=ZoneInfo("Europe/Helsinki")))
+SECONDS = 5
 RECORDER = System("recorder@node1")
 
 
@@ -151,7 +152,7 @@ def listen(archive: Archive, folder: Path, call: Recording, chat: Recording) -> 
         target.write_bytes(clip)
         form = parse_wav(target.read_bytes())
         seconds = form.duration(target.stat().st_size)
-        check(seconds == 5, "the clip lasts five seconds")
+        check(seconds == SECONDS, "the clip lasts five seconds")
         print(f"   written out as a WAV: {form.codec}, {form.channels} channels, {form.rate} Hz, {seconds:.0f} s")
         print(f"   the chat is read: {len(session.read_chat(chat.id).messages)} messages")
 
@@ -186,10 +187,10 @@ def pass_a_year(archive: Archive, folder: Path, call: Recording) -> None:
     print("   a backup of objects and catalog is taken")
     CLOCK.set(call.ends_at - timedelta(seconds=1))
     with archive.session(by=VEIKKO, purpose=VERIFY, matter=CASE) as session, session.open(call.id) as audio:
-        check(len(audio.read(100)) == 100, "it is readable to the last second")  # noqa: PLR2004
+        check(audio.read(4) == b"RIFF", "it is readable to the last second")
         CLOCK.set(call.ends_at)
         try:
-            audio.read(100)
+            audio.read(4)
         except ExpiredError:
             print(f"   readable until {call.kept_through} 24:00 Helsinki; then even an open reader gives nothing")
         else:
