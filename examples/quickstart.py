@@ -223,7 +223,7 @@ def show_log(archive: Archive) -> None:
     for entry in archive.audit.iter_entries(by=OSMA):
         about = f" {str(entry.recording_id)[-12:]}" if entry.recording_id else ""
         why = f" for {entry.purpose} in {entry.matter}" if entry.purpose else ""
-        facts = ", ".join(f"{name} {text}" for name, text in entry.facts.items())
+        facts = ", ".join(f"{name} {text}" for name, text in entry.facts.items() if name != "record-sha256")
         print(
             f"   {entry.at:%Y-%m-%d %H:%M} {entry.actor:<22} {entry.kind}{about}{why}{f' ({facts})' if facts else ''}"
         )

@@ -24,6 +24,7 @@ from kelarec.retention.sweep import Retention
 from kelarec.rights.receive import Rights
 from kelarec.storage.description import read_description, read_register, write_description, write_register
 from kelarec.storage.engine import (
+    POSTGRESQL,
     Database,
     create_schema,
     open_database,
@@ -113,7 +114,8 @@ class Archive(AbstractContextManager["Archive"]):
             keys: A folder of its own for the keys; neither contains the other.
             root_key: Such as ``keyfile:/path``, made by `kelarec.create_key_file`.
             register: The notice to obey.
-            catalog: ``sqlite:///path``; a file beside the objects' folder if none is given.
+            catalog: ``sqlite:///path`` or ``postgresql+psycopg://…`` (`kelarec[postgres]`); a SQLite file beside the
+                objects' folder if none is given.
             clock: Gives the present as an aware instant.
             randomness: Gives so many random bytes.
 
@@ -130,8 +132,9 @@ class Archive(AbstractContextManager["Archive"]):
         for place in (objects, keys):
             if place.folder.exists() and any(place.folder.iterdir()):
                 raise ArchiveExistsError(f"The folder {place.folder} is not empty.")
-        if _catalog_file(catalog).exists():
-            raise ArchiveExistsError(f"There is a catalog already at {_catalog_file(catalog)}.")
+        catalog_file = _find_catalog_file(catalog)
+        if catalog_file is not None and catalog_file.exists():
+            raise ArchiveExistsError(f"There is a catalog already at {catalog_file}.")
         made = [place.folder for place in (objects, keys) if not place.folder.exists()]
         try:
             return cls._create(
@@ -144,7 +147,7 @@ class Archive(AbstractContextManager["Archive"]):
                 randomness=randomness,
             )
         except BaseException:
-            _remove_half_made([objects.folder, keys.folder], made, _catalog_file(catalog))
+            _remove_half_made([objects.folder, keys.folder], made, catalog_file)
             raise
 
     @classmethod
@@ -240,21 +243,26 @@ class Archive(AbstractContextManager["Archive"]):
 
 def _require_apart(objects: Place, keys: Place, catalog: Place) -> None:
     require_apart(objects.folder, keys.folder)
-    require_apart(keys.folder, _catalog_file(catalog))
+    catalog_file = _find_catalog_file(catalog)
+    if catalog_file is not None:
+        require_apart(keys.folder, catalog_file)
 
 
 def _catalog_beside(objects: Place) -> Place:
     return Place(f"sqlite://{objects.folder}.catalog.sqlite", objects.country)
 
 
-def _catalog_file(catalog: Place) -> Path:
-    catalog.require_scheme("sqlite", "file")
+def _find_catalog_file(catalog: Place) -> Path | None:
+    if catalog.scheme == POSTGRESQL:
+        return None
+    catalog.require_scheme("sqlite", "file", POSTGRESQL)
     return Path(unquote(catalog.url.partition("://")[2]))
 
 
-def _remove_half_made(folders: list[Path], made: list[Path], catalog_file: Path) -> None:
+def _remove_half_made(folders: list[Path], made: list[Path], catalog_file: Path | None) -> None:
     """Remove what a failed creation wrote into places that were empty before, and the folders it made itself."""
-    catalog_file.unlink(missing_ok=True)
+    if catalog_file is not None:
+        catalog_file.unlink(missing_ok=True)
     for folder in folders:
         for entry in folder.iterdir() if folder.exists() else ():
             if entry.is_dir():

@@ -1,5 +1,7 @@
 """Enrolling staff: who may work here at all."""
 
+import hashlib
+
 from kelarec.audit.entries import EntryKind
 from kelarec.audit.log import AuditLog
 from kelarec.domain.people import Actor
@@ -39,7 +41,9 @@ class Staff:
         if undeclared:
             raise InvalidValueError(f"The register declares no purpose {', '.join(undeclared)}.")
         path, envelope = self._directory.write(member)
-        entry = self._log.new_entry(EntryKind.STAFF_ENROLLED, by, staff=member.id.text)
+        entry = self._log.new_entry(
+            EntryKind.STAFF_ENROLLED, by, staff=member.id.text, record_sha256=hashlib.sha256(envelope).hexdigest()
+        )
         try:
             with self._log.transaction(entry) as connection:
                 self._directory.put(connection, member, path, envelope)

@@ -1,6 +1,6 @@
 """Log entries: who did what, what for, when, to which recording, and with what outcome.
 
-Never an identity code, never content: texts in an entry are checked before they are written.
+Never an identity code, never content: what people write, such as a matter, is checked where it comes in.
 """
 
 from datetime import datetime
@@ -11,7 +11,7 @@ from attrs import field, frozen
 from attrs.validators import deep_mapping, instance_of, optional
 
 from kelarec.domain.codes import is_code
-from kelarec.domain.free_text import require_impersonal
+from kelarec.domain.free_text import require_text
 from kelarec.domain.instants import to_utc
 
 
@@ -28,14 +28,16 @@ class EntryKind(StrEnum):
     LOOKED_UP = "looked-up"
     DETAILS_SHOWN = "details-shown"
     CONTENT_OPENED = "content-opened"
+    CONTENT_HEARD = "content-heard"
     DENIED = "denied"
     REQUEST_RECEIVED = "request-received"
     KEYS_DESTROYED = "keys-destroyed"
     LOG_READ = "log-read"
 
 
-def _impersonal_texts(facts: "dict[str, str]") -> "dict[str, str]":
-    return {name: require_impersonal(text, f"log entry's {name}") for name, text in facts.items()}
+def _to_texts(facts: "dict[str, str]") -> "dict[str, str]":
+    # What people write is refused where it comes in; here stand codes, ids and hashes, which may look like anything.
+    return {name: require_text(text, f"log entry's {name}") for name, text in facts.items()}
 
 
 @frozen(kw_only=True)
@@ -54,7 +56,7 @@ class Entry:
         facts: Further facts by name, such as the outcome.
 
     Raises:
-        LooksLikeIdentifierError: A text looks like it names a person.
+        InvalidValueError: A fact is empty or no text of one line.
     """
 
     id: UUID = field(validator=instance_of(UUID))
@@ -67,6 +69,6 @@ class Entry:
     matter: str | None = field(default=None)
     facts: dict[str, str] = field(
         factory=dict,
-        converter=_impersonal_texts,
+        converter=_to_texts,
         validator=deep_mapping(key_validator=is_code, value_validator=instance_of(str)),
     )

@@ -2,20 +2,21 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, insert, select
 
 from kelarec.audit.entries import Entry, EntryKind
+from kelarec.audit.leaf import commit, open_commitment
 from kelarec.domain.access_rule import SessionTerms
-from kelarec.domain.instants import helsinki_date
+from kelarec.domain.instants import helsinki_date, to_utc
 from kelarec.domain.people import Actor, StaffId, System
 from kelarec.domain.register import Register
 from kelarec.domain.staff_acts import Act
-from kelarec.errors import CatalogError, DeniedError, KeyUnavailableError
+from kelarec.errors import DeniedError
 from kelarec.storage import catalog_tables as tables
-from kelarec.storage.json_form import from_json, to_json
 from kelarec.storage.recordings import microseconds
 from kelarec.storage.staff_directory import StaffDirectory
 from kelarec.storage.vault import Vault
@@ -56,7 +57,8 @@ class AuditLog:
         """Write an entry in a transaction; it is there if and only if the rest of the transaction is."""
         ends_on = self._register.log_retention.last_day(entry.at)
         key = self._vault.keyring.get_or_make(ends_on).wrapping
-        payload = wrap(key, to_json(entry), self._context(entry.id), self._vault.randomness)
+        committed = commit(entry, self._vault.randomness)
+        payload = wrap(key, committed.secret, self._context(entry.id), self._vault.randomness)
         connection.execute(
             insert(tables.entries).values(
                 id=entry.id.bytes,
@@ -65,7 +67,10 @@ class AuditLog:
                 ends_on=ends_on.toordinal(),
                 actor=entry.actor,
                 recording_id=None if entry.recording_id is None else entry.recording_id.bytes,
+                session_id=None if entry.session_id is None else entry.session_id.bytes,
+                purpose=entry.purpose,
                 payload=payload.encode(),
+                leaf=committed.leaf,
             )
         )
 
@@ -117,25 +122,61 @@ class AuditLog:
         roles = (self._register.find_role(code) for code in member.roles)
         return None if any(role is not None and act in role.acts for role in roles) else "role"
 
-    def iter_entries(self, *, by: Actor) -> Iterator[Entry]:
+    def iter_entries(
+        self,
+        *,
+        by: Actor,
+        recording_id: UUID | None = None,
+        actor: Actor | None = None,
+        purpose: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Iterator[Entry]:
         """Go through the log, oldest entry first; that it was read is itself an entry, the last one.
+
+        Entries whose payload has ended or was erased are left out: they tell no longer whom they concern.
+
+        Args:
+            by: Who reads.
+            recording_id: Only what was done to one recording.
+            actor: Only what one staff member or system did.
+            purpose: Only what was done for one purpose.
+            since: Only from an instant on.
+            until: Only before an instant.
 
         Raises:
             DeniedError: The reader's role does not grant it.
-            CatalogError: An entry was altered.
+            IntegrityError: An entry was altered.
         """
         self.require_may(by, Act.READ_LOG)
         self.write(self.new_entry(EntryKind.LOG_READ, by))
+        entries = tables.entries.c
+        wanted = select(tables.entries).where(entries.actor != "").order_by(entries.position)
+        for column, value in (
+            (entries.recording_id, None if recording_id is None else recording_id.bytes),
+            (entries.actor, None if actor is None else str(actor)),
+            (entries.purpose, purpose),
+        ):
+            if value is not None:
+                wanted = wanted.where(column == value)
+        if since is not None:
+            wanted = wanted.where(entries.at >= microseconds(to_utc(since)))
+        if until is not None:
+            wanted = wanted.where(entries.at < microseconds(to_utc(until)))
         with self._vault.database.begin() as connection:
-            rows = connection.execute(select(tables.entries).order_by(tables.entries.c.position)).mappings().all()
-        return (self._open(row["id"], row["ends_on"], row["payload"]) for row in rows)
+            rows = connection.execute(wanted).mappings().all()
+        return (self.open_payload(row) for row in rows)
 
-    def _open(self, entry_id: bytes, ends_on: int, payload: bytes) -> Entry:
-        try:
-            key = self._vault.keyring.get(date.fromordinal(ends_on).isoformat()).wrapping
-        except KeyUnavailableError:
-            raise CatalogError("A log entry's key is not there.") from None
-        return from_json(unwrap(key, payload.decode("ascii", "replace"), self._context(UUID(bytes=entry_id))), Entry)
+    def open_payload(self, row: Any) -> Entry:  # noqa: ANN401  a mapping of the driver's types
+        """Return the entry of a row of the catalog.
+
+        Raises:
+            KeyUnavailableError: The key of its end is not there.
+            IntegrityError: Leaf and payload do not belong together, or one was altered.
+        """
+        key = self._vault.keyring.get(date.fromordinal(row["ends_on"]).isoformat()).wrapping
+        payload = row["payload"].decode("ascii", "replace")
+        return open_commitment(row["leaf"], unwrap(key, payload, self._context(UUID(bytes=row["id"]))))
 
     def _context(self, entry_id: UUID) -> bytes:
         return self._vault.subject("entry", str(entry_id)).context()

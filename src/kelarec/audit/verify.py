@@ -1,10 +1,11 @@
-"""Verify an audit log, alone: this file needs Python, ``cryptography`` and nothing else of kelarec.
+"""Verify an audit log, alone: this file needs Python and ``cryptography``, and nothing else of kelarec.
 
     python verify.py LOG_FOLDER VKEY [--witness VKEY ...] [--quorum N] [--previous CHECKPOINT_FILE ...]
 
-It reads the log as the C2SP specifications tlog-tiles, tlog-checkpoint, signed-note and tlog-cosignature publish it. Every
-hash is checked against the one above it, from the entries up to the signed root, so each altered file is named and nothing
-is named for its neighbour's fault. The exit status is 0 if all of it holds, 1 if not, 2 if it could not be told.
+The formats are C2SP tlog-tiles, tlog-checkpoint, signed-note and tlog-cosignature, the tree is that of RFC 6962. Each
+hash is checked against the one above it, from the entries to the signed root, so that an altered file is named and its
+neighbours are not. Exit status: 0 all holds, 1 it does not, 2 it could not be told. Indexes count from 0. Each function
+that checks or reads raises VerificationError when something is not as it must be.
 """
 
 import argparse
@@ -21,26 +22,18 @@ from typing import Final, NamedTuple, Self
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-Read = Callable[[str], bytes | None]
-"""Gives the bytes of an object below the log's prefix, such as ``tile/0/000``; None if there is none."""
+Read = Callable[[str], bytes | None]  # the bytes of an object below the log's prefix, such as tile/0/000, or None
 
 HASH_SIZE: Final = 32
 TILE_WIDTH: Final = 256
-ED25519: Final = 0x01
-COSIGNATURE: Final = 0x04
-MAX_NOTE: Final = 1 << 17  # bytes; well over the 16 signatures, post-quantum ones too, that signed-note asks for
-MAX_SIZE: Final = (1 << 63) - 1
-MAX_PROBLEMS: Final = 10_000  # a log that is wholly wrong shall not fill the memory with saying so
+ED25519: Final = 0x01  # the key signs notes
+COSIGNATURE: Final = 0x04  # the key signs, as a witness, what it saw and when
+MAX_NOTE: Final = 1 << 17  # bytes: room for over 16 signatures, post-quantum ones too (signed-note, Format)
+MAX_PROBLEMS: Final = 10_000  # a log that is wrong throughout shall not fill the memory with saying so
 
 
 class VerificationError(Exception):
-    """Something in a log is not as it was signed.
-
-    Attributes:
-        where: The object, such as ``tile/entries/000``, or the value it lies in.
-        happened: What is wrong with it.
-        problems: Each problem by itself; this error alone if it is the only one.
-    """
+    """Something is not as it was signed: where it lies and what happened; ``problems`` holds each one by itself."""
 
     def __init__(self, where: str, happened: str, problems: tuple["VerificationError", ...] = ()) -> None:
         super().__init__(where, happened, problems)
@@ -51,146 +44,109 @@ class VerificationError(Exception):
         return "\n".join(f"{each.where}: {each.happened}" for each in self.problems)
 
 
-# The Merkle tree: RFC 6962, section 2.1 -------------------------------------------------------------------------------
-
-
 def leaf_hash(entry: bytes) -> bytes:
-    """Return the hash of one entry. Source: RFC 6962, section 2.1."""
+    """Return the hash of one entry. Source: RFC 6962, 2.1."""
     return sha256(b"\x00" + entry).digest()
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
-    """Return the hash of a node with two children. Source: RFC 6962, section 2.1."""
+    """Return the hash of a node over its two children. Source: RFC 6962, 2.1."""
     return sha256(b"\x01" + left + right).digest()
 
 
 def root_hash(hashes: Sequence[bytes]) -> bytes:
-    """Return the hash of the tree over leaves, or roots of equal full subtrees. Source: RFC 6962, section 2.1."""
+    """Return the root over leaf hashes, or over roots of full subtrees of one size. Source: RFC 6962, 2.1."""
     if not hashes:
         return sha256(b"").digest()
     while len(hashes) > 1:
-        # written out, not node_hash: this line is most of the time a verification takes
+        # node_hash written out: this line is most of the time that verifying a log takes
         above = [sha256(b"\x01" + a + b).digest() for a, b in zip(hashes[::2], hashes[1::2], strict=False)]
-        if len(hashes) % 2:
-            above.append(hashes[-1])
-        hashes = above
+        hashes = [*above, hashes[-1]] if len(hashes) % 2 else above
     return hashes[0]
 
 
 def tree_root(levels: Iterable[Sequence[bytes]]) -> bytes:
-    """Return the root of a tree from the hashes of its partial tiles, lowest level first."""
+    """Return the root of a tree from the hashes in its partial tiles, lowest level first."""
     right: list[bytes] = []
     for hashes in levels:
         right = [root_hash([*hashes, *right])]
     return root_hash(right)
 
 
-def _require_hashes(proof: Sequence[bytes], where: str) -> None:
-    if any(len(each) != HASH_SIZE for each in proof):
-        raise VerificationError(where, f"a hash in it is not {HASH_SIZE} bytes long")
-
-
 def verify_inclusion(leaf_hash: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> None:
-    """Check that a leaf is at an index, counted from 0, of the tree of a size in leaves. Source: RFC 9162, 2.1.3.2.
-
-    Raises:
-        VerificationError: The proof does not show it.
-    """
+    """Check that a leaf stands at an index of the tree of a size in leaves. Source: RFC 9162, 2.1.3.2."""
     where = f"inclusion proof of leaf {index} in the tree of {size}"
     if not 0 <= index < size:
-        raise VerificationError(where, "there is no such leaf in that tree")
-    _require_hashes([leaf_hash, *proof], where)
-    position, last, current = index, size - 1, leaf_hash
-    for sibling in proof:
-        if last == 0:
-            raise VerificationError(where, "it is too long")
-        if position % 2 or position == last:
-            current = node_hash(sibling, current)
-            while position % 2 == 0 and position:
-                position, last = position >> 1, last >> 1
-        else:
-            current = node_hash(current, sibling)
-        position, last = position >> 1, last >> 1
-    if last:
-        raise VerificationError(where, "it is too short")
-    if current != root:
+        raise VerificationError(where, "that tree has no such leaf")
+    if _climb([leaf_hash, *proof], index, size - 1, where)[1] != root:
         raise VerificationError(where, "it leads to another root")
 
 
 def verify_consistency(size1: int, size2: int, proof: Sequence[bytes], root1: bytes, root2: bytes) -> None:
-    """Check that the tree of size1 leaves, one or more, is a prefix of that of size2. Source: RFC 9162, 2.1.4.2.
-
-    Raises:
-        VerificationError: The proof does not show it.
-    """
+    """Check that a tree of one leaf or more is the beginning of a later one. Source: RFC 9162, 2.1.4.2."""
     where = f"consistency proof from the tree of {size1} to that of {size2}"
     if not 0 < size1 <= size2:
-        raise VerificationError(where, "an older tree has at least one leaf and no more than the newer one")
-    if size1 == size2:
-        if proof or root1 != root2:
-            raise VerificationError(where, "trees of one size have one root and need no proof")
-        return
-    if not proof:
-        raise VerificationError(where, "it is empty")
-    path = [root1, *proof] if size1 & (size1 - 1) == 0 else list(proof)
-    _require_hashes(path, where)
-    position, last = size1 - 1, size2 - 1
-    while position % 2:
-        position, last = position >> 1, last >> 1
+        raise VerificationError(where, "the older tree has no leaf, or more than the newer one")
+    if bool(proof) != (size1 < size2):
+        raise VerificationError(where, "it is empty, or the trees are of one size and need none")
+    old = new = root2
+    if proof:
+        full = (
+            size1 & -size1
+        ).bit_length() - 1  # the way up begins at the older tree's last full subtree, of this height
+        path = [root1, *proof] if size1 == 1 << full else proof
+        old, new = _climb(path, (size1 - 1) >> full, (size2 - 1) >> full, where)
+    if (old, new) != (root1, root2):
+        raise VerificationError(where, "it leads to another older or newer root")
+
+
+def _climb(path: Sequence[bytes], position: int, last: int, where: str) -> tuple[bytes, bytes]:
+    # the root over siblings on the left only, which are those an older tree has too, and the root over all siblings
+    if any(len(each) != HASH_SIZE for each in path):
+        raise VerificationError(where, f"a hash in it does not have {HASH_SIZE} bytes")
     old = new = path[0]
     for sibling in path[1:]:
         if last == 0:
             raise VerificationError(where, "it is too long")
         if position % 2 or position == last:
             old, new = node_hash(sibling, old), node_hash(sibling, new)
-            while position % 2 == 0 and position:
+            while position and position % 2 == 0:  # an unpaired last node goes up as it is
                 position, last = position >> 1, last >> 1
         else:
             new = node_hash(new, sibling)
         position, last = position >> 1, last >> 1
     if last:
         raise VerificationError(where, "it is too short")
-    if old != root1 or new != root2:
-        raise VerificationError(where, f"it leads to another {'older' if old != root1 else 'newer'} root")
-
-
-# Notes and checkpoints: C2SP signed-note, tlog-checkpoint, tlog-cosignature -------------------------------------------
+    return old, new
 
 
 def _from_base64(text: str) -> bytes:
     raw = base64.b64decode(text, validate=True)
-    if base64.b64encode(raw).decode() != text:  # bits beyond the last byte that nothing covers
+    if base64.b64encode(raw).decode() != text:  # the last character can have bits that mean nothing
         raise ValueError
     return raw
 
 
+def _is_name(text: str) -> bool:
+    return text != "" and not any(each.isspace() or each < " " or each == "+" for each in text)
+
+
 @dataclass(frozen=True)
 class VerificationKey:
-    """An Ed25519 public key with a name: a log's, or a witness's. Source: C2SP signed-note, Verifier keys.
-
-    Attributes:
-        name: Whose it is; without spaces and plus signs.
-        kind: What it signs: ``ED25519`` notes, or ``COSIGNATURE`` as a witness.
-        public: The key's 32 bytes.
-    """
+    """A log's or witness's Ed25519 key: its name, what it signs, its 32 bytes. Source: signed-note, Verifier keys."""
 
     name: str
     kind: int
     public: bytes
 
     def __post_init__(self) -> None:
-        if not self.name or any(each.isspace() or each < " " or each == "+" for each in self.name):
-            raise VerificationError("verification key", f"{self.name!r} cannot be a key's name")
-        if self.kind not in {ED25519, COSIGNATURE} or len(self.public) != HASH_SIZE:
-            raise VerificationError("verification key", f"the key of {self.name} is not of a known kind")
+        known = self.kind in {ED25519, COSIGNATURE} and len(self.public) == HASH_SIZE
+        if not known or not _is_name(self.name):
+            raise VerificationError("verification key", f"{self.name!r} is no name, or its key is of no known kind")
 
     @classmethod
     def from_vkey(cls, text: str) -> Self:
-        """Read a key as ``name+id+base64``.
-
-        Raises:
-            VerificationError: It is not written exactly so.
-        """
+        """Read a key written as ``name+id+base64``, exactly so."""
         try:
             name, _, material = text.split("+", 2)
             raw = _from_base64(material)
@@ -202,106 +158,68 @@ class VerificationKey:
         return key
 
     def to_vkey(self) -> str:
-        """Write the key as ``name+id+base64``, for publishing."""
+        """Write the key as ``name+id+base64``, for everyone to have."""
         return f"{self}+{base64.b64encode(bytes([self.kind]) + self.public).decode()}"
 
     @property
     def key_id(self) -> bytes:
-        """The four bytes that tell keys of one name apart."""
+        """Four bytes that tell keys of one name apart. Source: signed-note, Signatures."""
         return sha256(self.name.encode() + b"\n" + bytes([self.kind]) + self.public).digest()[:4]
 
     def __str__(self) -> str:
         return f"{self.name}+{self.key_id.hex()}"
 
     def verify_signature(self, text: bytes, signature: bytes, where: str = "note") -> None:
-        """Check a signature, for a witness with its eight bytes of time before it. Source: C2SP tlog-cosignature.
-
-        Raises:
-            VerificationError: It is not this key's over this text.
-        """
+        """Check a signature over a note's text; a witness's begins with its time. Source: tlog-cosignature, Format."""
         if self.kind == COSIGNATURE:
-            at, signature = signed_at(signature), signature[8:]
-            text = b"cosignature/v1\ntime %d\n" % at + text
-            if at >> 63:
-                raise VerificationError(where, f"the time in the cosignature of {self} is beyond 2^63 - 1")
+            at = int.from_bytes(signature[:8])
+            text, signature = b"cosignature/v1\ntime %d\n%b" % (at, text), signature[8:] if at >> 63 == 0 else b""
         try:
             Ed25519PublicKey.from_public_bytes(self.public).verify(signature, text)
         except (InvalidSignature, ValueError):
             raise VerificationError(where, f"the signature of {self} does not verify") from None
 
 
-def signed_at(signature: bytes) -> int:
-    """Return the time in a witness's signature, POSIX seconds. Source: C2SP tlog-cosignature."""
-    return int.from_bytes(signature[:8])
-
-
-@dataclass(frozen=True)
-class Note:
-    """A text and the signatures under it that verified.
-
-    Attributes:
-        text: What was signed, with its last newline.
-        signatures: Each known key that signed, and its signature.
-        unknown: Who else seems to have signed, as ``name+id``; nobody checked that.
-    """
+class Note(NamedTuple):
+    """A signed text, the known keys' signatures, all verified, and the signers it names beside them, all unchecked."""
 
     text: bytes
-    signatures: tuple[tuple[VerificationKey, bytes], ...]
+    signatures: dict[VerificationKey, bytes]
     unknown: tuple[str, ...]
 
 
 def open_note(data: bytes, keys: Iterable[VerificationKey], where: str = "note") -> Note:
-    """Read a signed note and check the signature of every known key. Source: C2SP signed-note.
-
-    Raises:
-        VerificationError: It is no note, a known key's signature fails, or no known key signed.
-    """
-    known = {(key.name, key.key_id): key for key in keys}
-    signatures, unknown = [], []
-    text, lines = _split_note(data, where)
-    for name, raw in lines:
-        key = known.get((name, raw[:4]))
-        if key is None:
-            unknown.append(f"{name}+{raw[:4].hex()}")
-        else:
-            key.verify_signature(text, raw[4:], where)
-            signatures.append((key, raw[4:]))
-    if not signatures:
-        wanted = " or ".join(map(str, known.values()))
-        raise VerificationError(where, f"it is signed by {', '.join(unknown)}, not by {wanted}")
-    return Note(text, tuple(signatures), tuple(unknown))
-
-
-def _split_note(data: bytes, where: str) -> tuple[bytes, list[tuple[str, bytes]]]:
-    if len(data) > MAX_NOTE:
-        raise VerificationError(where, f"it is longer than {MAX_NOTE} bytes")
-    if any(byte < ord(" ") and byte != ord("\n") for byte in data):
-        raise VerificationError(where, "a control character stands in it")
+    """Read a signed note; a known key has signed it, and no known key's signature fails. Source: signed-note."""
     text, blank, block = data.rpartition(b"\n\n")
-    if not blank or not block.endswith(b"\n"):
-        raise VerificationError(where, "it is not a text, an empty line and lines of signatures")
-    lines = []
-    try:
-        data.decode()
-        for line in block[:-1].decode().split("\n"):
-            dash, name, signature = line.split(" ")
-            lines.append((name, _from_base64(signature)))
-            if dash != "\u2014" or not name or "+" in name or any(map(str.isspace, name)) or len(lines[-1][1]) <= 4:  # noqa: PLR2004  # the id
-                raise ValueError
-    except ValueError:
-        raise VerificationError(where, f"line {len(lines)} of its signatures is none, or it is not UTF-8") from None
-    return text + b"\n", lines
+    if len(data) > MAX_NOTE or not blank or not block.endswith(b"\n"):
+        raise VerificationError(where, f"it is not a text, an empty line and signature lines, or over {MAX_NOTE} bytes")
+    if any(byte < ord(" ") and byte != ord("\n") for byte in data):
+        raise VerificationError(where, "it has a control character")
+    note = Note(text + b"\n", {}, ())
+    known = {str(key): key for key in keys}
+    for line in block[:-1].split(b"\n"):
+        try:
+            note.text.decode()
+            dash, name, signature = line.decode().split(" ")
+            raw = _from_base64(signature)
+        except ValueError:
+            raise VerificationError(where, f"it is not UTF-8, or {line!r} is not a signature line") from None
+        if dash != "\N{EM DASH}" or not _is_name(name) or len(raw) < 5:  # noqa: PLR2004  # the id and something
+            raise VerificationError(where, f"{line!r} is not a signature line")
+        signer = f"{name}+{raw[:4].hex()}"
+        if signer in known:
+            known[signer].verify_signature(note.text, raw[4:], where)
+            note.signatures[known[signer]] = raw[4:]
+        else:
+            note = note._replace(unknown=(*note.unknown, signer))
+    if not note.signatures:
+        raise VerificationError(where, f"it is signed by {', '.join(note.unknown)}, not by {' or '.join(known)}")
+    return note
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The state of a log. Source: C2SP tlog-checkpoint, Note text; without extension lines, which nobody audits.
-
-    Attributes:
-        origin: Which log.
-        size: How many leaves.
-        root: The hash of the tree over them.
-    """
+    """A log's name, size in leaves and root; no extensions, as nobody audits them. Source: tlog-checkpoint."""
 
     origin: str
     size: int
@@ -309,19 +227,15 @@ class Checkpoint:
 
     @classmethod
     def from_text(cls, text: bytes, where: str = "checkpoint") -> Self:
-        """Read the text of a checkpoint.
-
-        Raises:
-            VerificationError: It is not written exactly as a log writes it.
-        """
+        """Read a checkpoint's text, written exactly as a log writes it."""
         try:
             origin, size, root, _ = text.decode().split("\n")
             checkpoint = cls(origin, int(size), _from_base64(root))
         except ValueError:
             raise VerificationError(where, "it is not three lines of origin, size and root hash") from None
-        exact = bool(origin) and 0 <= checkpoint.size <= MAX_SIZE and len(checkpoint.root) == HASH_SIZE
-        if not exact or checkpoint.to_text() != text:
-            raise VerificationError(where, "its origin, size or root hash is not in the one form they may have")
+        possible = origin != "" and 0 <= checkpoint.size < 1 << 63 and len(checkpoint.root) == HASH_SIZE
+        if not possible or checkpoint.to_text() != text:
+            raise VerificationError(where, "its origin, size or root hash is not in the one form it may have")
         return checkpoint
 
     def to_text(self) -> bytes:
@@ -332,13 +246,9 @@ class Checkpoint:
 def open_checkpoint(
     data: bytes, key: VerificationKey, witnesses: Iterable[VerificationKey] = (), where: str = "checkpoint"
 ) -> tuple[Checkpoint, Note]:
-    """Read a signed checkpoint of the log whose key is given.
-
-    Raises:
-        VerificationError: It is malformed, of another log, or a signature fails.
-    """
+    """Read a signed checkpoint of the log whose key is given; its origin is the key's name."""
     note = open_note(data, [key, *witnesses], where)
-    if all(signer != key for signer, _ in note.signatures):
+    if key not in note.signatures:
         raise VerificationError(where, f"the log's key {key} has not signed it")
     checkpoint = Checkpoint.from_text(note.text, where)
     if checkpoint.origin != key.name:
@@ -346,22 +256,19 @@ def open_checkpoint(
     return checkpoint, note
 
 
-# Tiles and bundles: C2SP tlog-tiles ----------------------------------------------------------------------------------
-
-
 def tile_path(level: int | str, index: int, width: int = TILE_WIDTH) -> str:
-    """Return where a tile lies, such as ``tile/0/x001/x234/067.p/12``. Source: C2SP tlog-tiles, Merkle Tree."""
+    """Return where a tile lies, such as ``tile/0/x001/x234/067.p/12``. Source: tlog-tiles, Merkle Tree."""
     path = f"{index % 1000:03d}"
     while index := index // 1000:
         path = f"x{index % 1000:03d}/{path}"
     return f"tile/{level}/{path}" + (f".p/{width}" if width < TILE_WIDTH else "")
 
 
-bundle_path = partial(tile_path, "entries")
+bundle_path: Final = partial(tile_path, "entries")
 
 
 def iter_rightmost(size: int) -> Iterator[tuple[int, int, int]]:
-    """Give level, index and width of each partial tile of a tree, lowest first. Source: C2SP tlog-tiles, Partial Tiles."""
+    """Give level, index, width of each partial tile, lowest first. Source: tlog-tiles, Partial Tiles."""
     level = 0
     while size:
         size, width = divmod(size, TILE_WIDTH)
@@ -370,42 +277,199 @@ def iter_rightmost(size: int) -> Iterator[tuple[int, int, int]]:
         level += 1
 
 
-def _get_wide(read: Read, kind: int | str, index: int, width: int) -> tuple[str, bytes, int]:
-    # once the full one is there, the partial one may have been removed (tlog-tiles, Partial Tiles)
-    for path, held in ((tile_path(kind, index, width), width), (tile_path(kind, index), TILE_WIDTH)):
-        if (data := read(path)) is not None:
-            return path, data, held
+def _read_wide(read: Read, kind: int | str, index: int, width: int) -> tuple[str, bytes, int]:
+    for held in (width, TILE_WIDTH):  # the partial one may be gone once the full one is there (tlog-tiles)
+        if (data := read(tile_path(kind, index, held))) is not None:
+            return tile_path(kind, index, held), data, held
     raise VerificationError(tile_path(kind, index, width), "it is missing")
 
 
 def get_tile(read: Read, level: int, index: int, width: int = TILE_WIDTH) -> list[bytes]:
-    """Return the first hashes of a tile, as many as the width says.
-
-    Raises:
-        VerificationError: It is missing or has another length.
-    """
-    path, data, held = _get_wide(read, level, index, width)
+    """Return a tile's first hashes, as many as the width says."""
+    path, data, held = _read_wide(read, level, index, width)
     if len(data) != held * HASH_SIZE:
         raise VerificationError(path, f"it has {len(data)} bytes, not {held * HASH_SIZE}")
     return [data[at : at + HASH_SIZE] for at in range(0, width * HASH_SIZE, HASH_SIZE)]
 
 
 def get_bundle(read: Read, index: int, width: int = TILE_WIDTH) -> list[bytes]:
-    """Return the first entries of a bundle, as many as the width says. Source: C2SP tlog-tiles, Log entries.
-
-    Raises:
-        VerificationError: It is missing, cut, or has stray bytes after its last entry.
-    """
-    path, data, held = _get_wide(read, "entries", index, width)
+    """Return a bundle's first entries, as many as the width says. Source: tlog-tiles, Log entries."""
+    path, data, held = _read_wide(read, "entries", index, width)
     entries, end = [], 0
-    for number in range(held):
+    for leaf in range(index * TILE_WIDTH, index * TILE_WIDTH + held):
         start = end + 2
         end = start + int.from_bytes(data[end:start])
         if end > len(data):
-            raise VerificationError(
-                path, f"it ends within entry {number}, leaf {index * TILE_WIDTH + number} of the log"
-            )
+            raise VerificationError(path, f"it ends before the end of leaf {leaf}")
         entries.append(data[start:end])
     if end != len(data):
         raise VerificationError(path, f"{len(data) - end} stray bytes follow its {held} entries")
     return entries[:width]
+
+
+class _Part(NamedTuple):
+    level: int
+    number: int
+    width: int
+    versions: list[
+        list[bytes]
+    ]  # its hashes by the tile, and by what lies below it; one if they agree or one is missing
+
+
+class _Walk:
+    def __init__(self, read: Read) -> None:
+        self.read = read
+        self.problems: list[VerificationError] = []
+
+    def add(self, where: str, happened: str) -> None:
+        self.problems.append(VerificationError(where, happened))
+        if len(self.problems) == MAX_PROBLEMS:
+            raise VerificationError(where, happened, tuple(self.problems))
+
+    def attempt(self, get: Callable[..., list[bytes]], *what: int) -> list[bytes]:
+        try:
+            return get(self.read, *what)
+        except VerificationError as problem:
+            self.add(problem.where, problem.happened)
+            return []
+
+    def part(self, level: int, index: int, width: int = TILE_WIDTH) -> _Part:
+        tile = self.attempt(get_tile, level, index, width)
+        if level:
+            claims = enumerate(tile or [b""] * width, start=index * TILE_WIDTH)
+            below = [self.root([self.part(level - 1, child)], claim) or claim for child, claim in claims]
+        else:
+            below = [leaf_hash(entry) for entry in self.attempt(get_bundle, index, width)]
+        versions = [each for each in (tile, below) if each and all(each)]
+        return _Part(level, index, width, versions[:1] if tile == below else versions)
+
+    def root(self, parts: Sequence[_Part], claim: bytes) -> bytes:
+        # where a tile and what lies below it differ, the one that leads to the claimed root is right
+        choices = list(product(*(part.versions for part in parts)))
+        right = next((choice for choice in choices if tree_root(choice) == claim), None)
+        for at, part in enumerate(parts):
+            if len(part.versions) > 1:
+                self.blame(part, right[at] if right else None)
+        return claim if right is not None else tree_root(choices[-1]) if choices else b""
+
+    def blame(self, part: _Part, right: list[bytes] | None) -> None:
+        path, (tile, below) = tile_path(*part[:3]), part.versions
+        for i in (i for i in range(part.width) if tile[i] != below[i]):
+            child = part.number * TILE_WIDTH + i
+            where = tile_path(part.level - 1, child) if part.level else bundle_path(part.number, part.width)
+            if right is not below:
+                what = "it, with all below it," if part.level else f"leaf {child}"
+                self.add(where, f"{what} is not what hash {i} of {path} stands for")
+            if right is not tile:
+                self.add(path, f"hash {i} is not that of {where}")
+
+    def compare(self, old: Checkpoint, newest: Checkpoint, tile: Callable[[int, int, int], list[bytes]]) -> None:
+        where = f"checkpoints/{old.size:020d}"
+        if old.size > newest.size:
+            self.add(where, f"rollback: it signs {old.size} entries, the log has {newest.size}")
+            return
+        levels = []
+        for level, index, width in iter_rightmost(old.size):  # its partial tiles are the beginnings of today's
+            held = min(TILE_WIDTH, (newest.size >> 8 * level) - index * TILE_WIDTH)
+            if any(problem.where == tile_path(level, index, held) for problem in self.problems):
+                self.add(
+                    where, f"it could not be told if it is the log's beginning, {tile_path(level, index, held)} is bad"
+                )
+                return
+            levels.append(tile(level, index, held)[:width])
+        if tree_root(levels) != old.root:
+            self.add(where, f"forked log or rollback: the {old.size} entries it signs are not the log's beginning")
+
+
+@dataclass(frozen=True)
+class LogReport:
+    """What holds: the log's state, who witnessed it (POSIX seconds), how many older checkpoints are its beginning."""
+
+    origin: str
+    size: int
+    root: bytes
+    witnesses: dict[str, int]
+    unknown: tuple[str, ...]
+    previous: int
+
+    def __str__(self) -> str:
+        seen = ", ".join(f"witnessed by {name} at {at}" for name, at in self.witnesses.items()) or "unwitnessed"
+        seen += "".join(f", unchecked signature of {signer}" for signer in self.unknown)
+        return f"{self.origin}: {self.size} entries, root {self.root.hex()}, {self.previous} older checkpoints, {seen}"
+
+
+def verify_log(
+    read: Read,
+    key: VerificationKey,
+    *,
+    witnesses: Iterable[VerificationKey] = (),
+    quorum: int | None = None,
+    previous: Iterable[bytes] = (),
+) -> LogReport:
+    """Check a whole log, entries to signatures, and that each previous signed checkpoint is its beginning.
+
+    As many witnesses as the quorum says must have signed, all if it says nothing. The error lists every problem, save
+    that nothing is read below a checkpoint that the log's key has not signed. Memory: a bundle, a tile of each level.
+    """
+    witnesses = list(witnesses)
+    data = read("checkpoint")
+    if data is None:
+        raise VerificationError("checkpoint", "it is missing")
+    checkpoint, note = open_checkpoint(data, key, witnesses)
+    walk = _Walk(read)
+    timed = {
+        signer: raw for signer, raw in note.signatures.items() if signer.kind == COSIGNATURE and signer in witnesses
+    }
+    seen = {str(signer): int.from_bytes(raw[:8]) for signer, raw in timed.items()}
+    if len(seen) < (needed := len(witnesses) if quorum is None else quorum):
+        walk.add("checkpoint", f"{len(seen)} of the witnesses have signed it, {needed} must have")
+    root = walk.root([walk.part(*each) for each in iter_rightmost(checkpoint.size)], checkpoint.root)
+    if root and root != checkpoint.root:
+        walk.add(
+            "checkpoint", f"it signs the root {checkpoint.root.hex()}, its {checkpoint.size} entries have {root.hex()}"
+        )
+    tile = lru_cache(maxsize=64)(partial(get_tile, read))
+    count = 0
+    for count, older in enumerate(previous, start=1):
+        try:
+            old, _ = open_checkpoint(older, key, witnesses, f"older checkpoint {count}")
+            walk.compare(old, checkpoint, tile)
+        except VerificationError as problem:
+            walk.add(problem.where, problem.happened)
+    if walk.problems:
+        raise VerificationError(walk.problems[0].where, walk.problems[0].happened, tuple(walk.problems))
+    return LogReport(checkpoint.origin, checkpoint.size, checkpoint.root, seen, note.unknown, count)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Verify the log in a folder and the older checkpoints it keeps, print what holds or not, return exit status."""
+    parser = argparse.ArgumentParser(description="Verify an audit log.")
+    parser.add_argument("folder", type=Path, metavar="LOG_FOLDER")
+    parser.add_argument("key", metavar="VKEY")
+    parser.add_argument(
+        "--witness", action="append", default=[], metavar="VKEY", help="a witness that must have signed"
+    )
+    parser.add_argument("--quorum", type=int, help="how many of the witnesses suffice")
+    parser.add_argument("--previous", action="append", default=[], type=Path, metavar="CHECKPOINT_FILE")
+    given = parser.parse_args(arguments)
+
+    def read(path: str) -> bytes | None:
+        file: Path = given.folder / path
+        return file.read_bytes() if file.exists() else None
+
+    try:
+        key, *witnesses = (VerificationKey.from_vkey(each) for each in (given.key, *given.witness))
+        older = (file.read_bytes() for file in (*sorted(given.folder.glob("checkpoints/*")), *given.previous))
+        report = verify_log(read, key, witnesses=witnesses, quorum=given.quorum, previous=older)
+    except VerificationError as error:
+        sys.stdout.write(f"{error}\nNot verified.\n")
+        return 1
+    except OSError as error:
+        sys.stdout.write(f"{error}\nIt could not be told.\n")
+        return 2
+    sys.stdout.write(f"{report}\nVerified.\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

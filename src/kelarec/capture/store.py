@@ -108,6 +108,7 @@ class Capture:
             EntryKind.RECORDING_STORED,
             by,
             recording_id=recording.id,
+            record_sha256=written.sha256,
             contact_kind=recording.kind.value,
             kept_through=recording.kept_through.isoformat(),
         )

@@ -1,5 +1,6 @@
 """A chat: messages in the order in which they were sent."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from itertools import pairwise
 
@@ -34,6 +35,10 @@ class Message:
             raise EmptyContentError("A chat message is empty.")
 
 
+def _to_messages(messages: Iterable[Message]) -> tuple[Message, ...]:
+    return tuple(messages)
+
+
 @frozen
 class Chat:
     """The messages of one chat, oldest first.
@@ -43,7 +48,7 @@ class Chat:
         InvalidValueError: A message was sent before the one above it.
     """
 
-    messages: tuple[Message, ...] = field(converter=tuple)
+    messages: tuple[Message, ...] = field(converter=_to_messages)
 
     @messages.validator
     def _is_in_order(self, _: object, messages: tuple[Message, ...]) -> None:

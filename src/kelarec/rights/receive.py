@@ -1,5 +1,6 @@
 """Receiving a request: from then on the clock runs."""
 
+import hashlib
 from uuid import UUID
 
 from attrs import field, frozen
@@ -65,6 +66,7 @@ class Rights:
             EntryKind.REQUEST_RECEIVED,
             by,
             request=str(received.id),
+            record_sha256=hashlib.sha256(envelope).hexdigest(),
             right=request.kind.value,
             due_on=received.deadline.due_on.isoformat(),
         )

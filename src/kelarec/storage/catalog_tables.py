@@ -78,5 +78,23 @@ entries = Table(
     Column("ends_on", Integer, nullable=False, index=True),
     Column("actor", String(140), nullable=False),
     Column("recording_id", LargeBinary(16), index=True),
+    Column("session_id", LargeBinary(16), index=True),
+    Column("purpose", String(63)),
     Column("payload", LargeBinary, nullable=False),
+    Column("leaf", LargeBinary, nullable=False),
+    Column("leaf_index", BigInteger, unique=True),
+)
+Index(
+    "entries_waiting",
+    entries.c.position,
+    sqlite_where=entries.c.leaf_index.is_(None),
+    postgresql_where=entries.c.leaf_index.is_(None),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String(63), primary_key=True),
+    Column("holder", String(64), nullable=False),
+    Column("ends_at", BigInteger, nullable=False),
 )

@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, select
+from sqlalchemy import Connection, Engine, create_engine, event, func, insert, inspect, select
 from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
-from kelarec.errors import CatalogError, ForkedError, FormatTooNewError
+from kelarec.errors import CatalogError, ForkedError, FormatTooNewError, UnknownSchemeError
 from kelarec.storage import catalog_tables as tables
 from kelarec.storage.places import Place
 
+POSTGRESQL: Final = "postgresql+psycopg"
 _WAIT_SECONDS: Final = 10
 
 
@@ -49,6 +50,14 @@ class Database:
                 f"The catalog refuses: {error.orig}.", advice="Nothing of this step was done; mend it and repeat."
             ) from error
 
+    def take_turn(self, connection: Connection, name: str) -> None:
+        """Wait until no other transaction of this catalog holds a named turn; it ends with the transaction.
+
+        SQLite runs one writing transaction at a time, so there the turn is had already.
+        """
+        if connection.dialect.name == "postgresql":
+            connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(name))))
+
     def close(self) -> None:
         """Let go of all connections."""
         self._engine.dispose()
@@ -70,7 +79,9 @@ def open_database(place: Place, *, must_exist: bool) -> Database:
         UnknownSchemeError: No database is known for the scheme.
         CatalogError: There is no catalog although there must be, or one although there must not.
     """
-    place.require_scheme("sqlite", "file")
+    if place.scheme == POSTGRESQL:
+        return _open_postgresql(place, must_exist=must_exist)
+    place.require_scheme("sqlite", "file", POSTGRESQL)
     path = Path(unquote(place.url.split("://", 1)[1]))
     if must_exist != path.exists():
         there = "no catalog" if must_exist else "a file already"
@@ -81,6 +92,27 @@ def open_database(place: Place, *, must_exist: bool) -> Database:
     _use_sqlite_settings(engine)
     if not must_exist:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
+    return Database(engine, shares_one_connection=False)
+
+
+def _open_postgresql(place: Place, *, must_exist: bool) -> Database:
+    try:
+        engine = create_engine(place.url, hide_parameters=True, pool_pre_ping=True)
+        with engine.connect() as connection:
+            if connection.exec_driver_sql("SHOW synchronous_commit").scalar_one() == "off":
+                raise CatalogError(
+                    "The database acknowledges what is not durable: synchronous_commit is off.",
+                    advice="Set synchronous_commit to on for the catalog's database or user.",
+                )
+            exists = inspect(connection).has_table(tables.catalog.name)
+    except ModuleNotFoundError:
+        raise UnknownSchemeError("PostgreSQL needs a driver.", advice="Install kelarec[postgres].") from None
+    except SQLAlchemyError as error:
+        raise CatalogError("The database does not answer.", advice="Check its URL, and that it runs.") from error
+    if must_exist != exists:
+        engine.dispose()
+        there = "no catalog" if must_exist else "a catalog already"
+        raise CatalogError(f"There is {there} in the database.", advice="Correct the catalog's place.")
     return Database(engine, shares_one_connection=False)
 
 

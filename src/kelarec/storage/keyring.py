@@ -27,6 +27,7 @@ from kelarec.storage.roots import RootKey
 from kelarec.storage.wrapping import KEY_BYTES, Randomness, bind, unwrap, wrap
 
 STANDING: Final = "standing"
+SIGNING: Final = "signing"
 _RING: Final = "ring.key"
 _DAYS: Final = "days/"
 _RING_FIRST_LINE: Final = "kelarec ring key v1"
@@ -79,7 +80,8 @@ class Keyring:
         lines = [_RING_FIRST_LINE, f"archive {archive_id}", f"root {root_key.scheme}", wrapped, ""]
         place.write(_RING, ["\n".join(lines).encode()])
         keyring = cls(place, archive_id, ring_key, randomness)
-        keyring._make(STANDING)
+        keyring._make(STANDING, ("wrapping", "index"))
+        keyring._make(SIGNING, ("seed",))
         return keyring
 
     @classmethod
@@ -117,9 +119,18 @@ class Keyring:
         cached = self._cached.get(key_id)
         if cached is not None and self._ticks() - cached[0] < _CACHED_FOR:
             return cached[1]
-        pair = self._read(key_id)
+        pair = KeyPair(*self._read(key_id, ("wrapping", "index")))
         self._cached[key_id] = (self._ticks(), pair)
         return pair
+
+    def get_signing_seed(self) -> bytes:
+        """Return the seed of the log's signing key: 32 bytes.
+
+        Raises:
+            KeyUnavailableError: It is missing.
+            IntegrityError: Its file is damaged.
+        """
+        return self._read(SIGNING, ("seed",))[0]
 
     def get_or_make(self, day: date) -> KeyPair:
         """Return the keys of a date that is not over, making them if they are needed for the first time.
@@ -129,7 +140,7 @@ class Keyring:
         try:
             return self.get(day.isoformat())
         except KeyUnavailableError:
-            self._make(day.isoformat())
+            self._make(day.isoformat(), ("wrapping", "index"))
             return self.get(day.isoformat())
 
     def destroy(self, day: date) -> bool:
@@ -156,15 +167,15 @@ class Keyring:
         for path in self._place.iter_paths(_DAYS.rstrip("/")):
             yield date.fromisoformat(path.removeprefix(_DAYS).removesuffix(".key"))
 
-    def _make(self, key_id: str) -> None:
+    def _make(self, key_id: str, uses: tuple[str, ...]) -> None:
         lines = [_KEY_FIRST_LINE]
-        for use in ("wrapping", "index"):
+        for use in uses:
             secret = self._randomness(KEY_BYTES)
             lines.append(f"{use} {wrap(self._ring_key, secret, self._context(key_id, use), self._randomness)}")
         with suppress(ObjectExistsError):  # another process was quicker; its keys are the ones
             self._place.write(_path(key_id), ["\n".join([*lines, ""]).encode()])
 
-    def _read(self, key_id: str) -> KeyPair:
+    def _read(self, key_id: str, uses: tuple[str, ...]) -> tuple[bytes, ...]:
         try:
             content = self._place.read(_path(key_id))
         except ObjectNotFoundError:
@@ -173,12 +184,12 @@ class Keyring:
                 advice="If the date is not over, restore the key place.",
             ) from None
         try:
-            first, wrapping, index, end = content.decode("ascii").split("\n")
+            first, *wraps, end = content.decode("ascii").split("\n")
         except (UnicodeDecodeError, ValueError):
             raise IntegrityError(f"The file of the keys for {key_id} is damaged.") from None
-        if first != _KEY_FIRST_LINE or end:
+        if first != _KEY_FIRST_LINE or end or len(wraps) != len(uses):
             raise IntegrityError(f"The file of the keys for {key_id} is damaged.")
-        return KeyPair(self._open(key_id, "wrapping", wrapping), self._open(key_id, "index", index))
+        return tuple(self._open(key_id, use, line) for use, line in zip(uses, wraps, strict=True))
 
     def _open(self, key_id: str, use: str, line: str) -> bytes:
         if not line.startswith(f"{use} "):
@@ -190,4 +201,4 @@ class Keyring:
 
 
 def _path(key_id: str) -> str:
-    return f"{STANDING}.key" if key_id == STANDING else f"{_DAYS}{key_id}.key"
+    return f"{key_id}.key" if key_id in {STANDING, SIGNING} else f"{_DAYS}{key_id}.key"

@@ -5,6 +5,7 @@ the bytes of a finished write are brought onto the medium.
 """
 
 import os
+import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -55,6 +56,16 @@ class ObjectPlace(Protocol):
 
     def iter_paths(self, below: str = "") -> Iterator[str]:
         """Go through the paths of all objects below a folder, in order; none if there is no such folder."""
+        ...
+
+    def replace(self, path: str, content: bytes) -> None:
+        """Put a new content in the place of an object, or make it; a reader sees the old or the new, whole.
+
+        Only for what is a pointer, such as the newest checkpoint: everything else is written once.
+
+        Raises:
+            StorageError: The medium refuses; the old content stands.
+        """
         ...
 
     def delete(self, path: str) -> None:
@@ -124,6 +135,10 @@ class MemoryObjects(_Objects):
         self._filesystem.pipe_file(self._full(path), content)
         return len(content)
 
+    def replace(self, path: str, content: bytes) -> None:
+        """See `ObjectPlace.replace`."""
+        self._filesystem.pipe_file(self._full(path), content)
+
     def delete(self, path: str) -> None:
         """See `ObjectPlace.delete`."""
         if self._filesystem.exists(self._full(path)):
@@ -160,6 +175,20 @@ class FolderObjects(_Objects):
         finally:
             unfinished.unlink(missing_ok=True)
         return size
+
+    def replace(self, path: str, content: bytes) -> None:
+        """See `ObjectPlace.replace`."""
+        final = self._folder / path
+        unfinished = final.with_name(f"{final.name}.{os.getpid()}-{threading.get_ident()}{_UNFINISHED}")
+        try:
+            _make_folders(final.parent)
+            _write_synced(unfinished, [content])
+            unfinished.replace(final)
+            _sync_folder(final.parent)
+        except OSError as error:
+            if isinstance(error, StorageError):
+                raise
+            raise StorageError(f"The object {path} cannot be replaced: {error.strerror or error}.") from error
 
     def delete(self, path: str) -> None:
         """See `ObjectPlace.delete`."""

@@ -6,6 +6,7 @@
 Content is written first and the record last; the row follows. What a row tells in clear must equal the sealed record.
 """
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, TypeVar
@@ -45,6 +46,11 @@ class WrittenRecord:
     record: Record
     path: str
     envelope: bytes = field(repr=False)
+
+    @property
+    def sha256(self) -> str:
+        """The hash of the record object in hexadecimal, for the log: an older object put back shows."""
+        return hashlib.sha256(self.envelope).hexdigest()
 
 
 @frozen

@@ -1,0 +1,139 @@
+"""Fixtures for all tests: an archive on disk, and the usual staff member, call and chat in it."""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import pytest
+from attrs import field, frozen
+
+from kelarec import (
+    Archive,
+    Chat,
+    Kind,
+    Message,
+    Place,
+    Recording,
+    Register,
+    StaffMember,
+    System,
+    create_key_file,
+    kela_register,
+)
+from kelarec.testing.builders import make_contact, make_staff_member
+from kelarec.testing.clock import MovableClock
+
+EXAMPLES: Final = Path(__file__).parent.parent / "examples"
+RECORDER: Final = System("recorder@test")
+
+
+@frozen
+class Disk:
+    """An archive in a folder, laid out as ``Archive.create`` lays it out by itself.
+
+    Attributes:
+        folder: Holds ``archive/``, ``keys/``, ``root.key`` and the catalog.
+        clock: Of every archive that is created or opened here.
+    """
+
+    folder: Path
+    clock: MovableClock = field(factory=MovableClock)
+
+    @property
+    def objects(self) -> Path:
+        """Where the sealed objects lie."""
+        return self.folder / "archive"
+
+    @property
+    def keys(self) -> Path:
+        """Where the keys lie."""
+        return self.folder / "keys"
+
+    @property
+    def catalog(self) -> Path:
+        """The catalog's file."""
+        return self.folder / "archive.catalog.sqlite"
+
+    @property
+    def root_key(self) -> Path:
+        """The root key's file."""
+        return self.folder / "root.key"
+
+    def create(self, register: Register | None = None) -> Archive:
+        """Make the root key, if there is none yet, and a new archive."""
+        if not self.root_key.exists():
+            create_key_file(self.root_key)
+        return Archive.create(
+            objects=Place(self.objects, "FI"),
+            keys=Place(self.keys, "FI"),
+            root_key=f"keyfile:{self.root_key}",
+            register=register or kela_register(contact_point="Registry office"),
+            clock=self.clock,
+        )
+
+    def open(self) -> Archive:
+        """Open the archive anew."""
+        return Archive.open(
+            objects=Place(self.objects, "FI"),
+            keys=Place(self.keys, "FI"),
+            root_key=f"keyfile:{self.root_key}",
+            clock=self.clock,
+        )
+
+    def list_files(self) -> list[str]:
+        """Return the paths of all files, relative to the folder, in order."""
+        return sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob("*") if path.is_file())
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Disk:
+    """A folder in which an archive can be created and opened; it is empty at first."""
+    return Disk(tmp_path)
+
+
+@pytest.fixture
+def disk_archive(disk: Disk) -> Iterator[Archive]:
+    """A new archive on disk."""
+    with disk.create() as archive:
+        yield archive
+
+
+@pytest.fixture
+def adviser(kelarec_archive: Archive) -> StaffMember:
+    """Veikko, an adviser enrolled in the archive in memory, with a duty for his own contacts."""
+    member = make_staff_member()
+    kelarec_archive.staff.enrol(member, by=RECORDER)
+    return member
+
+
+@pytest.fixture
+def call(kelarec_archive: Archive, adviser: StaffMember, example_call: bytes) -> Recording:
+    """The example call, stored in the archive in memory; Veikko took it."""
+    contact = make_contact(adviser_id=adviser.id)
+    ended_at = contact.started_at + timedelta(seconds=51)
+    return kelarec_archive.capture.store(contact, ended_at=ended_at, content=example_call, by=RECORDER)
+
+
+@pytest.fixture
+def chat(kelarec_archive: Archive, adviser: StaffMember, example_chat: Chat) -> Recording:
+    """The example chat, stored in the archive in memory; Veikko took it."""
+    contact = make_contact(
+        kind=Kind.CUSTOMER_CHAT, adviser_id=adviser.id, started_at=example_chat.messages[0].sent_at
+    )
+    ended_at = example_chat.messages[-1].sent_at
+    return kelarec_archive.capture.store(contact, ended_at=ended_at, content=example_chat, by=RECORDER)
+
+
+@pytest.fixture(scope="session")
+def example_call() -> bytes:
+    """The example call: 51 seconds of G.711 A-law in two channels."""
+    return (EXAMPLES / "data" / "call.wav").read_bytes()
+
+
+@pytest.fixture(scope="session")
+def example_chat() -> Chat:
+    """The example chat: ten messages in Finnish."""
+    told = json.loads((EXAMPLES / "data" / "chat.json").read_text(encoding="utf-8"))["messages"]
+    return Chat(tuple(Message(datetime.fromisoformat(each["sent_at"]), each["by"], each["text"]) for each in told))
