@@ -22,6 +22,7 @@ from kelarec import (
     create_key_file,
     kela_register,
 )
+from kelarec.storage.vault import Vault
 from kelarec.testing.builders import make_contact, make_staff_member
 from kelarec.testing.clock import MovableClock
 
@@ -101,6 +102,12 @@ def disk_archive(disk: Disk) -> Iterator[Archive]:
 
 
 @pytest.fixture
+def vault(disk_archive: Archive) -> Vault:
+    """What the new archive on disk works on, for tests of what lies below its API."""
+    return disk_archive._vault  # noqa: SLF001
+
+
+@pytest.fixture
 def adviser(kelarec_archive: Archive) -> StaffMember:
     """Veikko, an adviser enrolled in the archive in memory, with a duty for his own contacts."""
     member = make_staff_member()
@@ -119,9 +126,7 @@ def call(kelarec_archive: Archive, adviser: StaffMember, example_call: bytes) ->
 @pytest.fixture
 def chat(kelarec_archive: Archive, adviser: StaffMember, example_chat: Chat) -> Recording:
     """The example chat, stored in the archive in memory; Veikko took it."""
-    contact = make_contact(
-        kind=Kind.CUSTOMER_CHAT, adviser_id=adviser.id, started_at=example_chat.messages[0].sent_at
-    )
+    contact = make_contact(kind=Kind.CUSTOMER_CHAT, adviser_id=adviser.id, started_at=example_chat.messages[0].sent_at)
     ended_at = example_chat.messages[-1].sent_at
     return kelarec_archive.capture.store(contact, ended_at=ended_at, content=example_chat, by=RECORDER)
 

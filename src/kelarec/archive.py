@@ -207,6 +207,7 @@ class Archive(AbstractContextManager["Archive"]):
             create_schema(vault.database, catalog_id=str(vault.new_id()), archive_id=str(archive_id))
             write_register(vault, register)
             archive = cls(vault, register)
+            archive.audit.begin()
             archive.audit.write(
                 archive.audit.new_entry(EntryKind.ARCHIVE_CREATED, _HERE, register_version=register.version.isoformat())
             )
@@ -228,6 +229,7 @@ class Archive(AbstractContextManager["Archive"]):
         self._is_closed = True
         try:
             self.audit.write(self.audit.new_entry(EntryKind.ARCHIVE_CLOSED, _HERE))
+            self.audit.close()
         finally:
             self._vault.database.close()
 

@@ -212,6 +212,13 @@ class CatalogError(StorageError):
     code = "catalog"
 
 
+class CatalogMismatchError(CatalogError):
+    """Two catalogs claim one archive; only one may number its log entries."""
+
+    code = "catalog-mismatch"
+    default_advice = "Use the catalog named in audit/catalog; entries of the other one are not in the log."
+
+
 class FormatTooNewError(StorageError):
     """Something was written by a newer kelarec."""
 
@@ -269,6 +276,13 @@ class IntegrityError(KelarecError, ValueError):
 
     code = "integrity"
     default_advice = "Keep the damaged object for examination and restore it from a replica."
+
+
+class ForkedLogError(IntegrityError):
+    """The log that lies in the archive and the one in the catalog are two histories."""
+
+    code = "forked-log"
+    default_advice = "Nothing was signed. Keep both for examination, and restore the newer catalog."
 
 
 # Look-ups ------------------------------------------------------------------------------------------------------------

@@ -135,12 +135,14 @@ class Session(AbstractContextManager["Session"]):
 
     def _require(self, act: Act) -> None:
         self._require_not_over()
+        self._log.require_current()
         clause = self._clause_against(act, None)
         if clause is not None:
             raise self._denial(act, clause, None)
 
     def _require_one(self, act: Act, recording_id: UUID) -> OpenedRecord:
         self._require_not_over()
+        self._log.require_current()
         with self._vault.database.begin() as connection:
             opened = self._recordings.find_one(connection, recording_id)
         clause = self._clause_against(act, opened)

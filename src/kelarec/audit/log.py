@@ -1,14 +1,16 @@
 """The log: entries written in the transaction of the change they tell of, read by those whose role grants it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime
-from typing import Any
+from datetime import date, datetime, timedelta
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
+from kelarec.audit.background import Background
 from kelarec.audit.entries import Entry, EntryKind
+from kelarec.audit.integrator import Integrator, TreeHead, Witness
 from kelarec.audit.leaf import commit, open_commitment
 from kelarec.domain.access_rule import SessionTerms
 from kelarec.domain.instants import helsinki_date, to_utc
@@ -22,12 +24,16 @@ from kelarec.storage.staff_directory import StaffDirectory
 from kelarec.storage.vault import Vault
 from kelarec.storage.wrapping import unwrap, wrap
 
+LONGEST_WAIT: Final = timedelta(seconds=10)
+
 
 class AuditLog:
     """The log of one archive."""
 
-    def __init__(self, vault: Vault, register: Register) -> None:
+    def __init__(self, vault: Vault, register: Register, witnesses: Sequence[Witness] = ()) -> None:
         self._vault = vault
+        self._integrator = Integrator(vault, witnesses)
+        self._background = Background(self._integrator.integrate)
         self._register = register
         self._staff = StaffDirectory(vault)
 
@@ -84,6 +90,48 @@ class AuditLog:
         with self._vault.database.begin() as connection:
             yield connection
             self.append(connection, entry)
+        self.wake()
+
+    def wake(self) -> None:
+        """See to it that what was appended is in the tree soon; `transaction` and `write` do it by themselves."""
+        self._background.wake()
+
+    def begin(self) -> None:
+        """Make the log of a new archive."""
+        self._integrator.begin_log()
+
+    def close(self) -> None:
+        """Bring what waits into the tree, and do no more in the background."""
+        self._background.stop()
+        self._integrator.integrate()
+
+    def integrate(self) -> TreeHead | None:
+        """Bring what waits into the tree now; return the newest checkpoint, or None if another process is at it.
+
+        Raises:
+            CatalogMismatchError: Another catalog numbers this archive's entries.
+            ForkedLogError: The log in the archive is another history than the catalog's.
+            IntegrityError: The newest checkpoint or a tile was altered.
+            StorageError: A place refuses; the entries wait for the next try.
+        """
+        return self._integrator.integrate()
+
+    @property
+    def vkey(self) -> str:
+        """The public key of the log as a C2SP verifier key, for `verify.py` and for witnesses."""
+        return self._integrator.vkey
+
+    def require_current(self) -> None:
+        """Integrate entries that have waited for more than ten seconds: nothing goes on over a log that stands still.
+
+        Raises:
+            CatalogMismatchError, ForkedLogError, IntegrityError, StorageError: As `integrate`.
+        """
+        entries = tables.entries.c
+        with self._vault.database.begin() as connection:
+            oldest = connection.execute(select(func.min(entries.at)).where(entries.leaf_index.is_(None))).scalar_one()
+        if oldest is not None and oldest < microseconds(self._vault.now() - LONGEST_WAIT):
+            self._integrator.integrate()
 
     def write(self, entry: Entry) -> None:
         """Write an entry that tells of no change in the catalog, such as a grant or a denial.

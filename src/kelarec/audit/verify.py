@@ -69,7 +69,8 @@ def tree_root(levels: Iterable[Sequence[bytes]]) -> bytes:
     """Return the root of a tree from the hashes in its partial tiles, lowest level first."""
     right: list[bytes] = []
     for hashes in levels:
-        right = [root_hash([*hashes, *right])]
+        if hashes:  # a level can end with a full tile
+            right = [root_hash([*hashes, *right])]
     return root_hash(right)
 
 
@@ -245,15 +246,18 @@ class Checkpoint:
 
 def open_checkpoint(
     data: bytes, key: VerificationKey, witnesses: Iterable[VerificationKey] = (), where: str = "checkpoint"
-) -> tuple[Checkpoint, Note]:
-    """Read a signed checkpoint of the log whose key is given; its origin is the key's name."""
-    note = open_note(data, [key, *witnesses], where)
+) -> Checkpoint:
+    """Read a checkpoint that the log whose key is given has signed; its origin is the key's name."""
+    return _state_in(open_note(data, [key, *witnesses], where), key, where)
+
+
+def _state_in(note: Note, key: VerificationKey, where: str) -> Checkpoint:
     if key not in note.signatures:
         raise VerificationError(where, f"the log's key {key} has not signed it")
     checkpoint = Checkpoint.from_text(note.text, where)
     if checkpoint.origin != key.name:
         raise VerificationError(where, f"it is of the log {checkpoint.origin!r}, not of {key.name!r}")
-    return checkpoint, note
+    return checkpoint
 
 
 def tile_path(level: int | str, index: int, width: int = TILE_WIDTH) -> str:
@@ -311,9 +315,8 @@ class _Part(NamedTuple):
     level: int
     number: int
     width: int
-    versions: list[
-        list[bytes]
-    ]  # its hashes by the tile, and by what lies below it; one if they agree or one is missing
+    # its hashes by the tile and by what lies below it; only one if they agree, or the other is missing
+    versions: list[list[bytes]]
 
 
 class _Walk:
@@ -415,7 +418,8 @@ def verify_log(
     data = read("checkpoint")
     if data is None:
         raise VerificationError("checkpoint", "it is missing")
-    checkpoint, note = open_checkpoint(data, key, witnesses)
+    note = open_note(data, [key, *witnesses], "checkpoint")
+    checkpoint = _state_in(note, key, "checkpoint")
     walk = _Walk(read)
     timed = {
         signer: raw for signer, raw in note.signatures.items() if signer.kind == COSIGNATURE and signer in witnesses
@@ -432,7 +436,7 @@ def verify_log(
     count = 0
     for count, older in enumerate(previous, start=1):
         try:
-            old, _ = open_checkpoint(older, key, witnesses, f"older checkpoint {count}")
+            old = open_checkpoint(older, key, witnesses, f"older checkpoint {count}")
             walk.compare(old, checkpoint, tile)
         except VerificationError as problem:
             walk.add(problem.where, problem.happened)

@@ -72,6 +72,7 @@ class Retention:
                 advice="Check this machine's clock; if it is right, name the dates in catch_up.",
             )
         swept = tuple(self._sweep_date(day, by) for day in due)
+        self._log.wake()
         for day in [day for day in self._vault.keyring.iter_days() if end_of(day) + GRACE <= now]:
             self._vault.keyring.destroy(day)  # dates that held no more than sessions
         with self._vault.database.begin() as connection:

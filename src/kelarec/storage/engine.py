@@ -149,6 +149,19 @@ def create_schema(database: Database, *, catalog_id: str, archive_id: str) -> No
         )
 
 
+def read_catalog_fact(connection: Connection, name: str) -> str:
+    """Return what a catalog says of itself: its ``schema`` version, its own id, or its ``archive``'s.
+
+    Raises:
+        CatalogError: It does not say.
+    """
+    wanted = select(tables.catalog.c.value).where(tables.catalog.c.name == name)
+    value: str | None = connection.execute(wanted).scalar_one_or_none()
+    if value is None:
+        raise CatalogError(f"The catalog does not say its {name}.", advice="Rebuild it from the objects.")
+    return value
+
+
 def require_schema(database: Database, *, archive_id: str) -> None:
     """Check that a catalog belongs to an archive and that this version knows its schema.
 

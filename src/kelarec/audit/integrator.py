@@ -1,0 +1,259 @@
+"""The integrator: numbers waiting entries, writes their tiles, then a signed checkpoint.
+
+One process at a time holds the lease. What it does is the same whoever does it: entries are numbered once, in the
+catalog, and everything after follows from the numbers. So an integrator that stalls or dies loses nothing, and the next
+one writes the same tiles again.
+
+    audit/catalog                      the id of the one catalog that may number entries
+    audit/key                          the public key, as a C2SP verifier key
+    audit/checkpoint                   the newest checkpoint (c2sp.org/tlog-checkpoint)
+    audit/checkpoints/<size>           every checkpoint that was signed
+    audit/tile/…                       tiles and entry bundles (c2sp.org/tlog-tiles)
+    audit/payloads/<end>/<from>-<to>   salts and payloads, sealed
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import date, timedelta
+from typing import Any, Final
+
+from attrs import frozen
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+
+from kelarec.audit.note import sign_note
+from kelarec.audit.tiles import consistency_proof, grow
+from kelarec.audit.verify import (
+    ED25519,
+    Checkpoint,
+    VerificationError,
+    VerificationKey,
+    open_checkpoint,
+    verify_consistency,
+)
+from kelarec.errors import (
+    CatalogError,
+    CatalogMismatchError,
+    ClockError,
+    ForkedLogError,
+    IntegrityError,
+    ObjectExistsError,
+    ObjectNotFoundError,
+)
+from kelarec.storage import catalog_tables as tables
+from kelarec.storage.engine import read_catalog_fact
+from kelarec.storage.recordings import microseconds
+from kelarec.storage.vault import Vault
+
+FOLDER: Final = "audit"
+LONGEST_BATCH: Final = 4096
+_LEASE: Final = "integrator"
+_LEASE_FOR: Final = timedelta(seconds=30)
+_CATALOG_FIRST_LINE: Final = "kelarec catalog v1"
+
+Witness = Callable[[bytes], bytes | None]
+"""Takes a signed checkpoint and keeps it elsewhere; may return cosignature lines to put under it."""
+
+
+@frozen
+class TreeHead:
+    """The newest signed checkpoint.
+
+    Attributes:
+        checkpoint: Origin, size and root.
+        note: The signed note.
+    """
+
+    checkpoint: Checkpoint
+    note: bytes
+
+
+class Integrator:
+    """Builds the tree behind the entries of one archive."""
+
+    def __init__(self, vault: Vault, witnesses: Sequence[Witness] = ()) -> None:
+        self._vault = vault
+        self._witnesses = witnesses
+        self._holder = vault.randomness(16).hex()
+        self._signing_key = Ed25519PrivateKey.from_private_bytes(vault.keyring.get_signing_seed())
+        self.origin = f"kelarec/{vault.archive_id}"
+        self._key = VerificationKey(self.origin, ED25519, self._signing_key.public_key().public_bytes_raw())
+        self.vkey = self._key.to_vkey()
+
+    def begin_log(self) -> None:
+        """Write the catalog's id and the public key of a new archive."""
+        self._vault.objects.write(f"{FOLDER}/catalog", [self._describe_catalog()])
+        self._vault.objects.write(f"{FOLDER}/key", [f"{self.vkey}\n".encode()])
+
+    def find_head(self) -> TreeHead | None:
+        """Return the newest checkpoint, or None before the first.
+
+        Raises:
+            IntegrityError: It is not one that this archive signed.
+        """
+        try:
+            note = self._vault.objects.read(f"{FOLDER}/checkpoint")
+        except ObjectNotFoundError:
+            return None
+        try:
+            return TreeHead(open_checkpoint(note, self._key), note)
+        except VerificationError as error:
+            raise IntegrityError(f"The log's newest checkpoint is not one that this archive signed: {error}") from None
+
+    def integrate(self) -> TreeHead | None:
+        """Bring every waiting entry into the tree; return the newest checkpoint, or None if another is at work.
+
+        Raises:
+            ClockError: A clock ran backwards by more than a minute while an integrator was at work.
+            CatalogMismatchError: Another catalog numbers this archive's entries.
+            ForkedLogError: The log that lies there is not the beginning of the one this catalog holds.
+            IntegrityError: The newest checkpoint or a tile was altered.
+            CatalogError, StorageError: A place refuses; the entries wait for the next try.
+        """
+        if not self._take_lease():
+            return None
+        try:
+            self._require_own_catalog()
+            head = self.find_head()
+            while True:
+                size = 0 if head is None else head.checkpoint.size
+                with self._vault.database.begin() as connection:
+                    numbered = self._number_waiting(connection, size)
+                    rows = self._read_numbered(connection, size)
+                if numbered < size:
+                    raise ForkedLogError(
+                        f"The log has {size} entries and the catalog {numbered}: the catalog was rolled back."
+                    )
+                if not rows:
+                    return head
+                head = self._extend(head, rows)
+        finally:
+            self._release_lease()
+
+    def _take_lease(self) -> bool:
+        now = self._vault.now()
+        leases = tables.leases.c
+        with self._vault.database.begin() as connection:
+            self._vault.database.take_turn(connection, _LEASE)
+            row = connection.execute(select(leases.holder, leases.ends_at).where(leases.name == _LEASE)).one_or_none()
+            if row is not None and microseconds(now + 2 * _LEASE_FOR) < row.ends_at:
+                raise ClockError(
+                    "The integrator's lease was taken at a later time than now: a clock ran backwards.",
+                    advice="Check the clocks of all machines; entries wait until they are right.",
+                )
+            if row is not None and row.holder != self._holder and microseconds(now) < row.ends_at:
+                return False
+            connection.execute(delete(tables.leases).where(leases.name == _LEASE))
+            ends_at = microseconds(now + _LEASE_FOR)
+            connection.execute(insert(tables.leases).values(name=_LEASE, holder=self._holder, ends_at=ends_at))
+        return True
+
+    def _require_lease(self) -> None:
+        with self._vault.database.begin() as connection:
+            leases = tables.leases.c
+            holder = connection.execute(select(leases.holder).where(leases.name == _LEASE)).scalar_one_or_none()
+        if holder != self._holder:
+            raise CatalogError(
+                "Another integrator took over while this one stalled.", advice="Nothing is lost; it does the work."
+            )
+
+    def _release_lease(self) -> None:
+        with self._vault.database.begin() as connection:
+            leases = tables.leases.c
+            connection.execute(delete(tables.leases).where(leases.name == _LEASE, leases.holder == self._holder))
+
+    def _number_waiting(self, connection: Connection, size: int) -> int:
+        """Give waiting entries the next numbers; return how many entries have one now."""
+        self._vault.database.take_turn(connection, "numbering")
+        entries = tables.entries.c
+        highest = connection.execute(select(func.max(entries.leaf_index))).scalar_one_or_none()
+        following = 0 if highest is None else highest + 1
+        if following - size >= LONGEST_BATCH:
+            return int(following)
+        # By whether they have a number, never by position: positions do not become visible in their order.
+        waiting = connection.execute(
+            select(entries.position).where(entries.leaf_index.is_(None)).order_by(entries.position).limit(LONGEST_BATCH)
+        ).scalars()
+        numbers = [{"waiting_at": position, "number": following + offset} for offset, position in enumerate(waiting)]
+        if numbers:
+            statement = update(tables.entries).where(entries.position == bindparam("waiting_at"))
+            connection.execute(statement.values(leaf_index=bindparam("number")), numbers)
+        return int(following) + len(numbers)
+
+    def _read_numbered(self, connection: Connection, size: int) -> list[Any]:
+        entries = tables.entries.c
+        wanted = (
+            select(entries.id, entries.ends_on, entries.leaf, entries.payload, entries.leaf_index)
+            .where(entries.leaf_index >= size)
+            .order_by(entries.leaf_index)
+            .limit(LONGEST_BATCH)
+        )
+        rows = list(connection.execute(wanted).all())
+        if rows and [row.leaf_index for row in rows] != list(range(size, size + len(rows))):
+            raise ForkedLogError("The catalog lacks entries that it had numbered: rows were removed or it is damaged.")
+        return rows
+
+    def _extend(self, head: TreeHead | None, rows: list[Any]) -> TreeHead:
+        size = 0 if head is None else head.checkpoint.size
+        self._write_payloads(size, rows)
+        root = None if head is None else head.checkpoint.root
+        try:
+            growth = grow(size, [bytes(row.leaf) for row in rows], self._read, root=root)
+        except VerificationError as error:
+            raise IntegrityError(f"The log cannot be continued: {error}") from None
+        for path, content in growth.objects:
+            self._write_same(f"{FOLDER}/{path}", content)
+        checkpoint = Checkpoint(self.origin, growth.size, growth.root)
+        if head is not None:
+            self._prove_consistent(head.checkpoint, checkpoint)
+        note = sign_note(checkpoint.to_text(), self.origin, self._signing_key)
+        self._write_same(f"{FOLDER}/checkpoints/{checkpoint.size:020}", note)
+        note = self._show_witnesses(note)
+        self._require_lease()
+        self._vault.objects.replace(f"{FOLDER}/checkpoint", note)
+        return TreeHead(checkpoint, note)
+
+    def _prove_consistent(self, older: Checkpoint, newer: Checkpoint) -> None:
+        try:
+            proof = consistency_proof(older.size, newer.size, self._read)
+            verify_consistency(older.size, newer.size, proof, older.root, newer.root)
+        except VerificationError as error:
+            raise ForkedLogError(f"The log does not continue the one that was signed: {error}") from None
+
+    def _show_witnesses(self, note: bytes) -> bytes:
+        for witness in self._witnesses:
+            note += witness(note) or b""
+        return note
+
+    def _write_payloads(self, size: int, rows: list[Any]) -> None:
+        by_end: dict[int, list[bytes]] = defaultdict(list)
+        for row in rows:
+            if row.payload:
+                by_end[row.ends_on].append(row.id.hex().encode() + b" " + row.payload)
+        for ends_on, lines in by_end.items():
+            name = f"{size:020}-{size + len(rows):020}"
+            path = f"{FOLDER}/payloads/{date.fromordinal(ends_on).isoformat()}/{name}"
+            with suppress(ObjectExistsError):  # written by an integrator that did not get as far as its checkpoint
+                self._vault.objects.write(path, [b"\n".join([*lines, b""])])
+
+    def _write_same(self, path: str, content: bytes) -> None:
+        try:
+            self._vault.objects.write(path, [content])
+        except ObjectExistsError:
+            if self._vault.objects.read(path) != content:
+                raise ForkedLogError(f"The object {path} holds another history of the log.") from None
+
+    def _read(self, path: str) -> bytes | None:
+        try:
+            return self._vault.objects.read(f"{FOLDER}/{path}")
+        except ObjectNotFoundError:
+            return None
+
+    def _describe_catalog(self) -> bytes:
+        with self._vault.database.begin() as connection:
+            return f"{_CATALOG_FIRST_LINE}\n{read_catalog_fact(connection, 'catalog')}\n".encode()
+
+    def _require_own_catalog(self) -> None:
+        if self._read("catalog") != self._describe_catalog():
+            raise CatalogMismatchError("Another catalog numbers this archive's log entries.")

@@ -1,0 +1,206 @@
+"""One flipped byte is found in every class of file: the notice, section 10; GDPR, Art. 5(1)(f) and 32(1)(b)."""
+
+import os
+import re
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+import pytest
+
+from kelarec import AccessRequest, Archive, Recording, StaffId, System
+from kelarec.errors import IntegrityError, KelarecError
+from kelarec.storage.description import read_register
+from kelarec.storage.keyring import Keyring
+from kelarec.storage.objects import FolderObjects
+from kelarec.storage.recordings import Recordings
+from kelarec.storage.roots import load_root_key
+from kelarec.storage.sealing import CHUNK, HEADER, TAG, SealedReader
+from kelarec.storage.vault import Vault
+from kelarec.testing.builders import make_contact, make_person, make_staff_member, make_wav
+
+if TYPE_CHECKING:
+    from conftest import Disk
+
+RECORDER: Final = System("recorder@test")
+VEIKKO: Final = StaffId("veikko")
+EVERY_BIT: Final = range(8)
+CLASSES: Final = {
+    "description": r"archive/archive\.json",
+    "register": r"archive/registers/[^/]+/register-\w+",
+    "staff": r"archive/staff/[^/]+/member-\w+",
+    "request": r"archive/requests/[^/]+/request-\w+",
+    "record": r"archive/recordings/[^/]+/[^/]+/record-1-\w+",
+    "content": r"archive/recordings/[^/]+/[^/]+/audio-\w+",
+    "catalog": r"archive\.catalog\.sqlite",
+    "root key": r"root\.key",
+    "ring key": r"keys/ring\.key",
+    "standing keys": r"keys/standing\.key",
+    "keys of a date": r"keys/days/[-\d]+\.key",
+    "signing key": r"keys/signing\.key",
+    "log": r"archive/audit/.+",  # public tiles, which tests/audit hold against their verifier
+}
+
+
+@pytest.fixture
+def call(disk_archive: Archive, disk: "Disk") -> Recording:
+    """A call of two and a half chunks on disk, with an adviser and a request beside it."""
+    disk_archive.staff.enrol(make_staff_member(), by=RECORDER)
+    request = AccessRequest(person=make_person(), channel="telephone", received_at=disk.clock())
+    disk_archive.rights.receive(request, by=RECORDER)
+    wav = make_wav(2.5 * CHUNK / 16_000)
+    ended_at = disk.clock() + timedelta(seconds=2)
+    return disk_archive.capture.store(make_contact(), ended_at=ended_at, content=wav, by=RECORDER)
+
+
+def one_of(disk: "Disk", kind: str) -> Path:
+    """Return the first file of a class."""
+    return next(disk.folder / path for path in disk.list_files() if re.fullmatch(CLASSES[kind], path))
+
+
+def flip(
+    path: Path, offsets: Iterable[int], bits: Iterable[int] | None, read: Callable[[], object]
+) -> Iterator[tuple[int, int]]:
+    """Flip bits of a file one after another, one in each byte or all eight; give offset and bit of each not noticed."""
+    whole = path.read_bytes()
+    read()
+    flipped = 0
+    try:
+        for offset in offsets:
+            for bit in (offset % 8,) if bits is None else bits:
+                path.write_bytes(whole[:offset] + bytes([whole[offset] ^ 1 << bit]) + whole[offset + 1 :])
+                flipped += 1
+                try:
+                    read()
+                except KelarecError:
+                    continue
+                yield offset, bit
+    finally:
+        path.write_bytes(whole)
+    read()
+    print(f"\n{path.name}: {flipped} bits flipped in {len(whole)} bytes")  # noqa: T201
+
+
+def flip_all(path: Path, read: Callable[[], object], bits: Iterable[int] | None = EVERY_BIT) -> list[tuple[int, int]]:
+    """Flip bits of every byte of a file; return those that nobody noticed."""
+    return list(flip(path, range(path.stat().st_size), bits, read))
+
+
+@pytest.mark.usefixtures("call")
+def test_every_file_on_disk_is_of_a_class_tested_here(disk: "Disk") -> None:
+    """No file of an archive escapes this module (Art. 32(1)(b))."""
+    classes = [[name for name, form in CLASSES.items() if re.fullmatch(form, path)] for path in disk.list_files()]
+    assert [len(each) for each in classes] == [1] * len(classes)
+    assert {name for each in classes for name in each} >= CLASSES.keys() - {"log"}
+
+
+@pytest.mark.usefixtures("call")
+def test_in_the_description(disk: "Disk") -> None:
+    """One flipped bit in any byte of archive.json keeps the archive from opening (Art. 32(1)(b))."""
+    assert flip_all(disk.objects / "archive.json", lambda: disk.open().close(), bits=None) == []
+
+
+@pytest.mark.usefixtures("call")
+@pytest.mark.parametrize("kind", ["root key", "ring key", "standing keys", "keys of a date", "signing key"])
+def test_in_the_keys(disk: "Disk", vault: Vault, kind: str) -> None:
+    """Any one flipped bit in a file of keys is found before a key is used (Art. 32(1)(b))."""
+    path = one_of(disk, kind)
+
+    def read_keys() -> None:
+        root = load_root_key(f"keyfile:{disk.root_key}", os.urandom)
+        keyring = Keyring.open(FolderObjects(disk.keys), vault.archive_id, root, os.urandom)
+        if kind == "signing key":
+            keyring.get_signing_seed()
+        elif kind in {"standing keys", "keys of a date"}:
+            keyring.get(path.stem)
+
+    assert flip_all(path, read_keys) == []
+
+
+@pytest.mark.usefixtures("call")
+@pytest.mark.parametrize("kind", ["staff", "request", "record"])
+def test_in_a_sealed_document(disk: "Disk", vault: Vault, kind: str) -> None:
+    """Any one flipped bit in a sealed document is found before anything of it is believed (Art. 32(1)(b))."""
+    path = one_of(disk, kind)
+    subject = vault.subject("recording" if kind == "record" else kind, path.parent.name)
+    assert flip_all(path, lambda: vault.open_envelope(subject, path.read_bytes())) == []
+
+
+@pytest.mark.usefixtures("call")
+def test_in_the_register(disk: "Disk", vault: Vault, disk_archive: Archive) -> None:
+    """One flipped bit in any byte of the sealed register is found, so that nobody works by an altered notice."""
+    assert flip_all(one_of(disk, "register"), lambda: read_register(vault, disk_archive.register.name), None) == []
+
+
+def read_to_the_end(vault: Vault, recording_id: UUID) -> None:
+    """Read a whole recording as a session does, without its log entries."""
+    recordings = Recordings(vault)
+    with vault.database.begin() as connection:
+        opened = recordings.find_one(connection, recording_id)
+    assert opened is not None
+    with recordings.open_part(opened, opened.record.details.parts[0], lambda: None, SealedReader) as reader:
+        while reader.read(CHUNK):
+            pass
+
+
+def test_in_the_content(disk: "Disk", vault: Vault, call: Recording) -> None:
+    """One flipped bit in header, chunk or tag of a call is found by whoever listens to it (Art. 32(1)(b))."""
+    path = one_of(disk, "content")
+    borders = [HEADER + number * (CHUNK + TAG) for number in range(3)] + [path.stat().st_size]
+    near = {border + shift for border in borders for shift in range(-TAG - 2, 3)}
+    offsets = sorted({*range(HEADER), *near, *range(0, path.stat().st_size, 97)} & set(range(path.stat().st_size)))
+    assert list(flip(path, offsets, EVERY_BIT, lambda: read_to_the_end(vault, call.id))) == []
+
+
+def test_in_every_byte_of_a_short_call(disk: "Disk", vault: Vault, disk_archive: Archive) -> None:
+    """Any one flipped bit of a whole sealed call is found by whoever listens to it (Art. 32(1)(b))."""
+    ended_at = disk.clock() + timedelta(seconds=1)
+    call = disk_archive.capture.store(make_contact(), ended_at=ended_at, content=make_wav(0.05), by=RECORDER)
+    assert flip_all(one_of(disk, "content"), lambda: read_to_the_end(vault, call.id)) == []
+
+
+def test_a_session_gives_nothing_of_a_damaged_call(disk: "Disk", disk_archive: Archive, call: Recording) -> None:
+    """Through a session, too, a damaged call is an IntegrityError and not noise (Art. 5(1)(f))."""
+    path = one_of(disk, "content")
+    content = bytearray(path.read_bytes())
+    content[HEADER + CHUNK + TAG + 5] ^= 1
+    path.write_bytes(content)
+    with disk_archive.session(by=VEIKKO, purpose="verify-service-event", matter="KELA-1") as session:
+        reader = session.open(call.id)
+        assert len(reader.read(CHUNK)) == CHUNK
+        with pytest.raises(IntegrityError, match="Chunk 1"):
+            reader.read(1)
+
+
+def row_of(disk: "Disk", call: Recording) -> tuple[range, range]:
+    """Return where in the catalog's file the clear columns and the sealed record of a call lie."""
+    with closing(sqlite3.connect(disk.catalog)) as connection:
+        (record,) = connection.execute("SELECT record FROM recordings").fetchone()
+    content = disk.catalog.read_bytes()
+    first = content.index(call.id.bytes + call.kind.encode())
+    sealed = content.index(record)
+    return range(first, content.index(b"recordings/", first)), range(sealed, sealed + len(record))
+
+
+@pytest.mark.parametrize("which", ["clear columns", "sealed record"])
+def test_in_a_row_of_the_catalog(disk: "Disk", disk_archive: Archive, vault: Vault, call: Recording, which: str) -> None:
+    """One flipped bit in a recording's row is found when the row is used: it must equal its sealed record."""
+    clear, sealed = row_of(disk, call)
+    with disk_archive.session(by=VEIKKO, purpose="verify-service-event", matter="KELA-1") as session:
+
+        def use() -> None:
+            vault.database.close()  # or SQLite would answer from its memory
+            session.get_details(call.id)
+
+        assert list(flip(disk.catalog, clear if which == "clear columns" else sealed, None, use)) == []
+
+
+def test_in_the_header_of_the_catalog(disk: "Disk") -> None:
+    """A catalog whose file no longer begins as a database does is refused by name (Art. 32(1)(b))."""
+    disk.create().close()
+    what_sqlite_checks = [*range(18), *range(20, 24)]
+    assert list(flip(disk.catalog, what_sqlite_checks, EVERY_BIT, lambda: disk.open().close())) == []
