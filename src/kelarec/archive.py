@@ -1,19 +1,20 @@
-"""The archive: places, keys and register put together. The only module that reads the system's clock and randomness."""
+"""The archive: places, keys and register put together. This is where the system's clock and randomness come in."""
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Final
-from urllib.parse import unquote
+from urllib.parse import quote
 
 from kelarec.access.enrolment import Staff
 from kelarec.access.session import Session
 from kelarec.access.sessions import Sessions
 from kelarec.audit.entries import EntryKind
+from kelarec.audit.integrator import Witness
 from kelarec.audit.log import AuditLog
 from kelarec.capture.store import Capture
 from kelarec.domain.people import StaffId, System
@@ -27,6 +28,7 @@ from kelarec.storage.engine import (
     POSTGRESQL,
     Database,
     create_schema,
+    find_sqlite_file,
     open_database,
     open_memory_database,
     require_schema,
@@ -61,12 +63,12 @@ class Archive(AbstractContextManager["Archive"]):
         audit: The log.
     """
 
-    def __init__(self, vault: Vault, register: Register) -> None:
+    def __init__(self, vault: Vault, register: Register, witnesses: Sequence[Witness] = ()) -> None:
         self._vault = vault
         self._is_closed = False
         self.id = vault.archive_id
         self.register = register
-        self.audit = AuditLog(vault, register)
+        self.audit = AuditLog(vault, register, witnesses)
         self.staff = Staff(vault, self.audit, register)
         self.capture = Capture(vault, self.audit, register)
         self.retention = Retention(vault, self.audit)
@@ -81,7 +83,12 @@ class Archive(AbstractContextManager["Archive"]):
 
     @classmethod
     def in_memory(
-        cls, register: Register, *, clock: Clock = system_clock, randomness: Randomness = os.urandom
+        cls,
+        register: Register,
+        *,
+        witnesses: Sequence[Witness] = (),
+        clock: Clock = system_clock,
+        randomness: Randomness = os.urandom,
     ) -> "Archive":
         """Make an archive that lives in this process and leaves nothing behind, for test suites."""
         root_key = LocalRootKey(randomness(KEY_BYTES), randomness)
@@ -91,6 +98,7 @@ class Archive(AbstractContextManager["Archive"]):
             keys=MemoryObjects(),
             root_key=root_key,
             make_database=open_memory_database,
+            witnesses=witnesses,
             clock=clock,
             randomness=randomness,
         )
@@ -104,6 +112,7 @@ class Archive(AbstractContextManager["Archive"]):
         root_key: str,
         register: Register,
         catalog: Place | None = None,
+        witnesses: Sequence[Witness] = (),
         clock: Clock = system_clock,
         randomness: Randomness = os.urandom,
     ) -> "Archive":
@@ -116,6 +125,7 @@ class Archive(AbstractContextManager["Archive"]):
             register: The notice to obey.
             catalog: ``sqlite:///path`` or ``postgresql+psycopg://…`` (`kelarec[postgres]`); a SQLite file beside the
                 objects' folder if none is given.
+            witnesses: Each is shown every signed checkpoint and keeps it elsewhere; see `kelarec.audit.integrator`.
             clock: Gives the present as an aware instant.
             randomness: Gives so many random bytes.
 
@@ -143,6 +153,7 @@ class Archive(AbstractContextManager["Archive"]):
                 keys=FolderObjects(keys.folder),
                 root_key=root,
                 make_database=lambda: open_database(catalog, must_exist=False),
+                witnesses=witnesses,
                 clock=clock,
                 randomness=randomness,
             )
@@ -158,6 +169,7 @@ class Archive(AbstractContextManager["Archive"]):
         keys: Place,
         root_key: str,
         catalog: Place | None = None,
+        witnesses: Sequence[Witness] = (),
         clock: Clock = system_clock,
         randomness: Randomness = os.urandom,
     ) -> "Archive":
@@ -181,7 +193,7 @@ class Archive(AbstractContextManager["Archive"]):
         try:
             require_schema(database, archive_id=str(archive_id))
             register = read_register(vault, register_name)
-            archive = cls(vault, register)
+            archive = cls(vault, register, witnesses)
             archive.audit.write(archive.audit.new_entry(EntryKind.ARCHIVE_OPENED, _HERE))
         except BaseException:
             database.close()
@@ -197,6 +209,7 @@ class Archive(AbstractContextManager["Archive"]):
         keys: ObjectPlace,
         root_key: RootKey,
         make_database: Callable[[], Database],
+        witnesses: Sequence[Witness],
         clock: Clock,
         randomness: Randomness,
     ) -> "Archive":
@@ -206,7 +219,7 @@ class Archive(AbstractContextManager["Archive"]):
         try:
             create_schema(vault.database, catalog_id=str(vault.new_id()), archive_id=str(archive_id))
             write_register(vault, register)
-            archive = cls(vault, register)
+            archive = cls(vault, register, witnesses)
             archive.audit.begin()
             archive.audit.write(
                 archive.audit.new_entry(EntryKind.ARCHIVE_CREATED, _HERE, register_version=register.version.isoformat())
@@ -251,14 +264,14 @@ def _require_apart(objects: Place, keys: Place, catalog: Place) -> None:
 
 
 def _catalog_beside(objects: Place) -> Place:
-    return Place(f"sqlite://{objects.folder}.catalog.sqlite", objects.country)
+    return Place(f"sqlite://{quote(str(objects.folder))}.catalog.sqlite", objects.country)
 
 
 def _find_catalog_file(catalog: Place) -> Path | None:
     if catalog.scheme == POSTGRESQL:
         return None
     catalog.require_scheme("sqlite", "file", POSTGRESQL)
-    return Path(unquote(catalog.url.partition("://")[2]))
+    return find_sqlite_file(catalog)
 
 
 def _remove_half_made(folders: list[Path], made: list[Path], catalog_file: Path | None) -> None:

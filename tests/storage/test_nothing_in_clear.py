@@ -111,7 +111,11 @@ def _use_the_archive(disk: "Disk", wav: bytes, chat: Chat) -> None:
             contact_id=CONTACT_ID, customer=AINO, others=(TULKKI,), matter=MATTER, started_at=started_at
         )
         call = archive.capture.store(
-            contact, ended_at=started_at + timedelta(seconds=51), content=wav, by=RECORDER, categories=frozenset({"name"})
+            contact,
+            ended_at=started_at + timedelta(seconds=51),
+            content=wav,
+            by=RECORDER,
+            categories=frozenset({"name"}),
         )
         contact = make_contact(kind=Kind.CUSTOMER_CHAT, customer=AINO, started_at=chat.messages[0].sent_at)
         written = archive.capture.store(contact, ended_at=chat.messages[-1].sent_at, content=chat, by=RECORDER)

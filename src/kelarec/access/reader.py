@@ -1,22 +1,45 @@
-"""Listening: a call's WAV as a seekable file, and clips of it."""
+"""Listening: a call's WAV as a seekable file, clips of it, and which seconds were heard."""
 
 import io
+from collections.abc import Callable, Iterable
 from typing import BinaryIO, cast
 
+from kelarec.audit.consultations import merge_ranges
 from kelarec.media.wav import WavFormat, clip_wav, read_format
 from kelarec.storage.sealing import SealedReader
+
+Heard = tuple[tuple[float, float], ...]
 
 
 class AudioReader(SealedReader):
     """A seekable binary file over a call; opens only the chunks it is asked for."""
+
+    _form: WavFormat | None = None
+    _report: Callable[[Heard], None] | None = None
+    _ranges: tuple[tuple[float, float], ...] = ()
 
     @property
     def length(self) -> int:
         """Bytes of the whole WAV file."""
         return self._length
 
+    def report_to(self, report: Callable[[Heard], None]) -> None:
+        """From now on note which seconds are read, and report them once, when the reader is closed."""
+        self._form = self.get_format()
+        self._report = report
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read up to so many bytes of the WAV file; see `SealedReader.read`."""
+        start = self.tell()
+        content = super().read(size)
+        if self._form is not None and content:
+            self._ranges = merge_ranges([*self._ranges, *_seconds(self._form, start, start + len(content))])
+        return content
+
     def get_format(self) -> WavFormat:
         """Return what the WAV header says; the position stays."""
+        if self._form is not None:
+            return self._form
         position = self.tell()
         try:
             return read_format(cast("BinaryIO", self))
@@ -37,6 +60,20 @@ class AudioReader(SealedReader):
         """
         position = self.tell()
         try:
-            return clip_wav(cast("BinaryIO", self), length=self._length, start=start, stop=stop)
+            return clip_wav(cast("BinaryIO", self), self.get_format(), length=self._length, start=start, stop=stop)
         finally:
             self.seek(position, io.SEEK_SET)
+
+    def close(self) -> None:
+        """Close it, and report what was heard."""
+        report, self._report = self._report, None
+        super().close()
+        if report is not None:
+            report(self._ranges)
+
+
+def _seconds(form: WavFormat, start: int, stop: int) -> Iterable[tuple[float, float]]:
+    first, last = max(start - form.data_offset, 0), stop - form.data_offset
+    if last > 0:
+        a_second = form.rate * form.frame_bytes
+        yield first / a_second, last / a_second

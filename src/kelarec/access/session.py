@@ -11,7 +11,8 @@ from uuid import UUID
 
 from sqlalchemy import delete
 
-from kelarec.access.reader import AudioReader
+from kelarec.access.reader import AudioReader, Heard
+from kelarec.audit.consultations import Consultation, coarsen_ranges, format_ranges, to_consultations
 from kelarec.audit.entries import EntryKind
 from kelarec.audit.log import AuditLog
 from kelarec.domain.access_rule import Clause, SessionTerms, decide
@@ -29,6 +30,7 @@ from kelarec.storage.staff_directory import StaffDirectory
 from kelarec.storage.vault import Vault
 
 RECHECKED_EVERY_SECONDS: Final = 1.0
+_MOST_RANGES: Final = 20
 
 
 class Session(AbstractContextManager["Session"]):
@@ -41,6 +43,7 @@ class Session(AbstractContextManager["Session"]):
         self._recordings = Recordings(vault)
         self._staff = StaffDirectory(vault)
         self._is_over = False
+        self._readers: list[AudioReader] = []
         self.terms = terms
 
     def __repr__(self) -> str:
@@ -80,7 +83,7 @@ class Session(AbstractContextManager["Session"]):
 
         Raises:
             DeniedError: A clause of the access rule is false, or there is no such recording.
-            ExpiredError: Its retention has ended.
+            ExpiredError: Its retention has ended. After the sweep it is as unknown as any other id.
         """
         opened = self._require_one(Act.DETAILS, recording_id)
         self._grant(EntryKind.DETAILS_SHOWN, recording_id)
@@ -93,12 +96,15 @@ class Session(AbstractContextManager["Session"]):
             DeniedError: A clause of the access rule is false, or there is no such recording.
             ExpiredError: Its retention has ended; an open reader raises it too, from that instant on.
             InvalidValueError: The recording is a chat.
+            ObjectNotFoundError: Its content is missing.
             IntegrityError: The content is not as written.
         """
         opened = self._require_one(Act.OPEN, recording_id)
         part = _only_part(opened, "audio", "Use read_chat for a chat.")
         reader = self._recordings.open_part(opened, part, self._guard(recording_id), AudioReader)
         self._grant(EntryKind.CONTENT_OPENED, recording_id)
+        reader.report_to(lambda heard: self._report_heard(recording_id, heard))
+        self._readers.append(reader)
         return reader
 
     def read_chat(self, recording_id: UUID) -> Chat:
@@ -108,6 +114,7 @@ class Session(AbstractContextManager["Session"]):
             DeniedError: A clause of the access rule is false, or there is no such recording.
             ExpiredError: Its retention has ended.
             InvalidValueError: The recording is a call.
+            ObjectNotFoundError: Its content is missing.
             IntegrityError: The content is not as written.
         """
         opened = self._require_one(Act.OPEN, recording_id)
@@ -116,10 +123,26 @@ class Session(AbstractContextManager["Session"]):
         with self._recordings.open_part(opened, part, self._guard(recording_id), SealedReader) as reader:
             return from_json(reader.read(), Chat)
 
+    def list_consultations(self, identifier: Identifier) -> tuple[Consultation, ...]:
+        """Return every use of the recordings that this session may find about whoever has an identifier.
+
+        One for each session and recording, with date, purpose and the seconds heard, without the names of staff; what
+        this very session does is among them.
+
+        Raises:
+            DeniedError: The session may look nobody up.
+
+        Source: Art. 15(1); C-579/21.
+        """
+        found = self.find(identifier)
+        return to_consultations(self._log.get_uses(recording.id for recording in found))
+
     def end(self) -> None:
         """End the session; readers opened in it give nothing more. Ending it twice is no error."""
         if self._is_over:
             return
+        for reader in self._readers:
+            reader.close()
         self._is_over = True
         entry = self._log.new_entry(EntryKind.SESSION_ENDED, self.terms.staff_id, terms=self.terms)
         with self._log.transaction(entry) as connection:
@@ -129,6 +152,18 @@ class Session(AbstractContextManager["Session"]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.end()
+
+    def _report_heard(self, recording_id: UUID, heard: Heard) -> None:
+        if heard:
+            self._log.write(
+                self._log.new_entry(
+                    EntryKind.CONTENT_HEARD,
+                    self.terms.staff_id,
+                    recording_id=recording_id,
+                    terms=self.terms,
+                    heard=format_ranges(coarsen_ranges(heard, _MOST_RANGES)),
+                )
+            )
 
     def _grant(self, kind: EntryKind, recording_id: UUID) -> None:
         self._log.write(self._log.new_entry(kind, self.terms.staff_id, recording_id=recording_id, terms=self.terms))
@@ -195,6 +230,7 @@ class Session(AbstractContextManager["Session"]):
         def guard() -> None:
             nonlocal asked_at
             self._require_not_over()
+            self._vault.database.require_usable()
             now = self._vault.now()
             if now >= ends_at:
                 raise ExpiredError("The recording's retention has ended; nothing of it may be read.", clause="end")

@@ -1,6 +1,6 @@
 """The log: entries written in the transaction of the change they tell of, read by those whose role grants it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from typing import Any, Final
@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import Connection, func, insert, select
 
 from kelarec.audit.background import Background
+from kelarec.audit.consultations import CONSULTING
 from kelarec.audit.entries import Entry, EntryKind
 from kelarec.audit.integrator import Integrator, TreeHead, Witness
 from kelarec.audit.leaf import commit, open_commitment
@@ -17,7 +18,7 @@ from kelarec.domain.instants import helsinki_date, to_utc
 from kelarec.domain.people import Actor, StaffId, System
 from kelarec.domain.register import Register
 from kelarec.domain.staff_acts import Act
-from kelarec.errors import DeniedError
+from kelarec.errors import DeniedError, IntegrityError
 from kelarec.storage import catalog_tables as tables
 from kelarec.storage.recordings import microseconds
 from kelarec.storage.staff_directory import StaffDirectory
@@ -109,6 +110,7 @@ class AuditLog:
         """Bring what waits into the tree now; return the newest checkpoint, or None if another process is at it.
 
         Raises:
+            ClockError: A clock ran backwards by more than a minute while an integrator was at work.
             CatalogMismatchError: Another catalog numbers this archive's entries.
             ForkedLogError: The log in the archive is another history than the catalog's.
             IntegrityError: The newest checkpoint or a tile was altered.
@@ -125,13 +127,19 @@ class AuditLog:
         """Integrate entries that have waited for more than ten seconds: nothing goes on over a log that stands still.
 
         Raises:
-            CatalogMismatchError, ForkedLogError, IntegrityError, StorageError: As `integrate`.
+            ClockError, CatalogMismatchError, ForkedLogError, IntegrityError, StorageError: As `integrate`.
         """
         entries = tables.entries.c
         with self._vault.database.begin() as connection:
             oldest = connection.execute(select(func.min(entries.at)).where(entries.leaf_index.is_(None))).scalar_one()
         if oldest is not None and oldest < microseconds(self._vault.now() - LONGEST_WAIT):
             self._integrator.integrate()
+
+    def count_waiting(self) -> int:
+        """Return how many entries are not yet under a signed checkpoint's tree."""
+        with self._vault.database.begin() as connection:
+            waiting = select(func.count()).where(tables.entries.c.leaf_index.is_(None))
+            return int(connection.execute(waiting).scalar_one())
 
     def write(self, entry: Entry) -> None:
         """Write an entry that tells of no change in the catalog, such as a grant or a denial.
@@ -215,6 +223,20 @@ class AuditLog:
             rows = connection.execute(wanted).mappings().all()
         return (self.open_payload(row) for row in rows)
 
+    def get_uses(self, recording_ids: Iterable[UUID]) -> tuple[Entry, ...]:
+        """Return the entries that tell of a use of some recordings, oldest first, for those who were allowed to ask.
+
+        Raises:
+            IntegrityError: An entry was altered.
+        """
+        ids = [each.bytes for each in recording_ids]
+        entries = tables.entries.c
+        kinds = sorted(kind.value for kind in CONSULTING)
+        wanted = select(tables.entries).where(entries.recording_id.in_(ids), entries.kind.in_(kinds))
+        with self._vault.database.begin() as connection:
+            rows = connection.execute(wanted.order_by(entries.position)).mappings().all()
+        return tuple(self.open_payload(row) for row in rows)
+
     def open_payload(self, row: Any) -> Entry:  # noqa: ANN401  a mapping of the driver's types
         """Return the entry of a row of the catalog.
 
@@ -223,6 +245,8 @@ class AuditLog:
             IntegrityError: Leaf and payload do not belong together, or one was altered.
         """
         key = self._vault.keyring.get(date.fromordinal(row["ends_on"]).isoformat()).wrapping
+        if not isinstance(row["payload"], bytes) or not isinstance(row["leaf"], bytes):
+            raise IntegrityError("A row of the log in the catalog is damaged.")
         payload = row["payload"].decode("ascii", "replace")
         return open_commitment(row["leaf"], unwrap(key, payload, self._context(UUID(bytes=row["id"]))))
 

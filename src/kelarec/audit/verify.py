@@ -13,7 +13,7 @@ import base64
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache, partial, reduce
 from hashlib import sha256
 from itertools import product
 from pathlib import Path
@@ -79,7 +79,7 @@ def verify_inclusion(leaf_hash: bytes, index: int, size: int, proof: Sequence[by
     where = f"inclusion proof of leaf {index} in the tree of {size}"
     if not 0 <= index < size:
         raise VerificationError(where, "that tree has no such leaf")
-    if _climb([leaf_hash, *proof], index, size - 1, where)[1] != root:
+    if _climb([leaf_hash, *proof], index, size - 1, where)[0] != root:
         raise VerificationError(where, "it leads to another root")
 
 
@@ -96,29 +96,31 @@ def verify_consistency(size1: int, size2: int, proof: Sequence[bytes], root1: by
             size1 & -size1
         ).bit_length() - 1  # the way up begins at the older tree's last full subtree, of this height
         path = [root1, *proof] if size1 == 1 << full else proof
-        old, new = _climb(path, (size1 - 1) >> full, (size2 - 1) >> full, where)
+        new, left = _climb(path, (size1 - 1) >> full, (size2 - 1) >> full, where)
+        old = reduce(lambda node, sibling: node_hash(sibling, node), left, path[0])
     if (old, new) != (root1, root2):
         raise VerificationError(where, "it leads to another older or newer root")
 
 
-def _climb(path: Sequence[bytes], position: int, last: int, where: str) -> tuple[bytes, bytes]:
-    # the root over siblings on the left only, which are those an older tree has too, and the root over all siblings
+def _climb(path: Sequence[bytes], position: int, last: int, where: str) -> tuple[bytes, list[bytes]]:
+    # the root that a node and its siblings lead to, and the siblings on its left, which an older tree has too
     if any(len(each) != HASH_SIZE for each in path):
         raise VerificationError(where, f"a hash in it does not have {HASH_SIZE} bytes")
-    old = new = path[0]
+    node, left = path[0], []
     for sibling in path[1:]:
         if last == 0:
             raise VerificationError(where, "it is too long")
         if position % 2 or position == last:
-            old, new = node_hash(sibling, old), node_hash(sibling, new)
+            node = node_hash(sibling, node)
+            left.append(sibling)
             while position and position % 2 == 0:  # an unpaired last node goes up as it is
                 position, last = position >> 1, last >> 1
         else:
-            new = node_hash(new, sibling)
+            node = node_hash(node, sibling)
         position, last = position >> 1, last >> 1
     if last:
         raise VerificationError(where, "it is too short")
-    return old, new
+    return node, left
 
 
 def _from_base64(text: str) -> bytes:
@@ -129,7 +131,7 @@ def _from_base64(text: str) -> bytes:
 
 
 def _is_name(text: str) -> bool:
-    return text != "" and not any(each.isspace() or each < " " or each == "+" for each in text)
+    return text != "" and not any(c.isspace() or c < " " or c == "+" or "\ud800" <= c <= "\udfff" for c in text)
 
 
 @dataclass(frozen=True)
@@ -342,7 +344,7 @@ class _Walk:
             claims = enumerate(tile or [b""] * width, start=index * TILE_WIDTH)
             below = [self.root([self.part(level - 1, child)], claim) or claim for child, claim in claims]
         else:
-            below = [leaf_hash(entry) for entry in self.attempt(get_bundle, index, width)]
+            below = [sha256(b"\x00" + entry).digest() for entry in self.attempt(get_bundle, index, width)]
         versions = [each for each in (tile, below) if each and all(each)]
         return _Part(level, index, width, versions[:1] if tile == below else versions)
 

@@ -1,4 +1,4 @@
-"""Who may use what: one pure function (rules: part 4; notice, sections 4 and 10).
+"""Who may use what: one pure function (notice, sections 4 and 10).
 
 Each clause is a question with yes or no; anything unknown is a no. The first no decides and names itself.
 """

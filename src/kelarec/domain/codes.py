@@ -1,7 +1,7 @@
 """Kinds, directions and states, and the form of every other code.
 
-Only these three are enums: the notice fixes them. Purposes, lines, roles, categories and channels are codes that a
-register declares.
+Of what a register describes only these three are enums: the notice fixes them. Purposes, lines, roles, categories and
+channels are codes that a register declares.
 """
 
 import re

@@ -1,6 +1,6 @@
 """Short free texts that stand in the log or beside a recording.
 
-A log outlives what it tells of, so a text that goes there must not name a person (rules: part 4).
+A log outlives what it tells of, so a text that goes there must not name a person.
 """
 
 import re

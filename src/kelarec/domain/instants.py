@@ -1,6 +1,6 @@
 """Instants are aware UTC, dates are Helsinki dates.
 
-Every promise of the notice that names a day means a day in Finland (rules: part 2, D1).
+Every promise of the notice that names a day means a day in Finland.
 """
 
 from datetime import UTC, date, datetime, time, timedelta

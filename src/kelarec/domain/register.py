@@ -163,7 +163,7 @@ def _declarations(kind: type) -> Any:  # noqa: ANN401  attrs' field() is typed b
 
 @frozen(kw_only=True)
 class Register:
-    """A privacy notice as data; the archive obeys the version in force when a contact started.
+    """A privacy notice as data, which an archive obeys; each recording names the version it was made under.
 
     Attributes:
         name: Letter by letter as published (notice, section 3).

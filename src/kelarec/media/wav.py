@@ -140,19 +140,19 @@ def read_format(file: BinaryIO) -> WavFormat:
         return parse_wav(head + file.read(LONGEST_HEADER - _USUAL_HEADER))
 
 
-def clip_wav(file: BinaryIO, *, length: int, start: float, stop: float) -> bytes:
+def clip_wav(file: BinaryIO, form: WavFormat, *, length: int, start: float, stop: float) -> bytes:
     """Return some seconds of a WAV file as a WAV file of its own, reading no more than they take.
 
     Args:
         file: A seekable binary file.
+        form: What its header says, from `read_format`.
         length: Its length in bytes.
         start: Seconds from the beginning.
         stop: Seconds from the beginning, after start and at most the file's duration.
 
     Raises:
-        UnreadableAudioError: It is no WAV file, or start and stop do not lie within it.
+        UnreadableAudioError: Start and stop do not lie within the sound.
     """
-    form = read_format(file)
     duration = form.duration(length)
     if not 0 <= start < stop <= duration:
         raise UnreadableAudioError(

@@ -12,6 +12,7 @@ from attrs import frozen
 from sqlalchemy import delete, select, update
 
 from kelarec.audit.entries import EntryKind
+from kelarec.audit.integrator import FOLDER
 from kelarec.audit.log import AuditLog
 from kelarec.domain.instants import end_of, helsinki_date
 from kelarec.domain.people import Actor
@@ -91,6 +92,8 @@ class Retention:
         self._vault.keyring.destroy(day)
         with self._vault.database.begin() as connection:
             recordings = self._recordings.delete_objects(connection, day)
+            for path in list(self._vault.objects.iter_paths(f"{FOLDER}/payloads/{day.isoformat()}")):
+                self._vault.objects.delete(path)
             entries = tables.entries.c
             silent = connection.execute(
                 update(tables.entries)

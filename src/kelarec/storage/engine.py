@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, insert, inspect, select
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, insert, inspect, select
 from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
-from kelarec.errors import CatalogError, ForkedError, FormatTooNewError, UnknownSchemeError
+from kelarec.errors import CatalogError, ClosedError, ForkedError, FormatTooNewError, UnknownSchemeError
 from kelarec.storage import catalog_tables as tables
 from kelarec.storage.places import Place
 
@@ -30,6 +30,7 @@ class Database:
     def __init__(self, engine: Engine, *, shares_one_connection: bool) -> None:
         self._engine = engine
         self._process_id = os.getpid()
+        self._is_closed = False
         self._turn = threading.RLock() if shares_one_connection else nullcontext()
 
     @contextmanager
@@ -38,10 +39,9 @@ class Database:
 
         Raises:
             CatalogError: The database refuses; nothing of the transaction remains.
-            ForkedError: The process is a fork of the one that opened the catalog.
+            ClosedError, ForkedError: See `require_usable`.
         """
-        if os.getpid() != self._process_id:
-            raise ForkedError("The archive was opened before this process was forked from its parent.")
+        self.require_usable()
         try:
             with self._turn, self._engine.begin() as connection:
                 yield connection
@@ -58,8 +58,21 @@ class Database:
         if connection.dialect.name == "postgresql":
             connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(name))))
 
+    def require_usable(self) -> None:
+        """Check that the catalog is open, and open in this very process.
+
+        Raises:
+            ClosedError: It was closed.
+            ForkedError: This process is a fork of the one that opened it.
+        """
+        if self._is_closed:
+            raise ClosedError("The archive was closed.", advice="Open it again.")
+        if os.getpid() != self._process_id:
+            raise ForkedError("The archive was opened before this process was forked from its parent.")
+
     def close(self) -> None:
-        """Let go of all connections."""
+        """Let go of all connections; nothing can be done with the catalog any more."""
+        self._is_closed = True
         self._engine.dispose()
 
 
@@ -82,17 +95,33 @@ def open_database(place: Place, *, must_exist: bool) -> Database:
     if place.scheme == POSTGRESQL:
         return _open_postgresql(place, must_exist=must_exist)
     place.require_scheme("sqlite", "file", POSTGRESQL)
-    path = Path(unquote(place.url.split("://", 1)[1]))
+    path = find_sqlite_file(place)
     if must_exist != path.exists():
         there = "no catalog" if must_exist else "a file already"
         raise CatalogError(f"There is {there} at {path}.", advice="Correct the catalog's place.")
     engine = create_engine(
-        f"sqlite:///{path}", hide_parameters=True, connect_args={"timeout": _WAIT_SECONDS, "check_same_thread": False}
+        URL.create("sqlite", database=str(path)),
+        hide_parameters=True,
+        connect_args={"timeout": _WAIT_SECONDS, "check_same_thread": False},
     )
     _use_sqlite_settings(engine)
     if not must_exist:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
+        _make_private_file(path)
     return Database(engine, shares_one_connection=False)
+
+
+def find_sqlite_file(place: Place) -> Path:
+    """Return the file of a catalog on SQLite."""
+    return Path(unquote(place.url.partition("://")[2]))
+
+
+def _make_private_file(path: Path) -> None:
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
+    except OSError as error:
+        raise CatalogError(
+            f"The catalog {path} cannot be made: {error.strerror}.", advice="Make its folder first, writable."
+        ) from error
 
 
 def _open_postgresql(place: Place, *, must_exist: bool) -> Database:

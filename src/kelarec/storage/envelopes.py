@@ -80,6 +80,8 @@ def open_document(keyring: Keyring, subject: Subject, envelope: bytes) -> tuple[
         IntegrityError: It was altered, cut, or put in another's place.
         KeyUnavailableError: Its key was destroyed or is missing.
     """
+    if not isinstance(envelope, bytes):  # a value of the catalog that was edited
+        raise IntegrityError(f"The {subject.kind} {subject.name} is no sealed document.")
     first, key_line, sealed = _split(envelope)
     if first != _FIRST_LINE:
         if first.startswith(_ANY_VERSION) and first[len(_ANY_VERSION) :].isdigit():

@@ -44,7 +44,7 @@ class KeyPair:
 
 
 class Keyring:
-    """The keys of one archive, unwrapped when they are needed and forgotten within a minute."""
+    """The keys of one archive, unwrapped when they are needed; a cached one is used for a minute at most."""
 
     def __init__(
         self,
@@ -116,8 +116,11 @@ class Keyring:
             KeyUnavailableError: They were destroyed, or are missing.
             IntegrityError: Their file is damaged.
         """
+        now = self._ticks()
+        for stale in [each for each, (read_at, _) in list(self._cached.items()) if now - read_at >= _CACHED_FOR]:
+            self._cached.pop(stale, None)
         cached = self._cached.get(key_id)
-        if cached is not None and self._ticks() - cached[0] < _CACHED_FOR:
+        if cached is not None:
             return cached[1]
         pair = KeyPair(*self._read(key_id, ("wrapping", "index")))
         self._cached[key_id] = (self._ticks(), pair)

@@ -1,6 +1,6 @@
 """Object places: named sequences of bytes that appear whole, stay as they are, and go for good.
 
-One contract for every backend, checked by `kelarec.testing.object_place_suite`. What a backend adds is durability: how
+One contract for every backend, checked by `kelarec.testing.object_suite`. What a backend adds is durability: how
 the bytes of a finished write are brought onto the medium.
 """
 
@@ -159,7 +159,7 @@ class FolderObjects(_Objects):
     def write(self, path: str, chunks: Iterable[bytes]) -> int:
         """See `ObjectPlace.write`."""
         final = self._folder / path
-        unfinished = final.with_name(final.name + _UNFINISHED)
+        unfinished = _beside(final)
         try:
             _make_folders(final.parent)
             size = _write_synced(unfinished, chunks)
@@ -179,7 +179,7 @@ class FolderObjects(_Objects):
     def replace(self, path: str, content: bytes) -> None:
         """See `ObjectPlace.replace`."""
         final = self._folder / path
-        unfinished = final.with_name(f"{final.name}.{os.getpid()}-{threading.get_ident()}{_UNFINISHED}")
+        unfinished = _beside(final)
         try:
             _make_folders(final.parent)
             _write_synced(unfinished, [content])
@@ -213,16 +213,19 @@ class FolderObjects(_Objects):
             folder = folder.parent
 
 
+def _beside(final: Path) -> Path:
+    """Return where this thread writes what shall become an object; a leftover of a dead process is in nobody's way."""
+    return final.with_name(f"{final.name}.{os.getpid()}-{threading.get_ident()}{_UNFINISHED}")
+
+
 def _write_synced(path: Path, chunks: Iterable[bytes]) -> int:
     size = 0
     try:
-        with path.open("xb") as file:
+        with path.open("wb") as file:
             for chunk in chunks:
                 size += file.write(chunk)
             file.flush()
             os.fsync(file.fileno())
-    except FileExistsError:
-        raise StorageError(f"Another writer is at work on {path.name}.", advice="Let it finish first.") from None
     except BaseException:
         path.unlink(missing_ok=True)
         raise

@@ -14,12 +14,12 @@ _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*\Z")
 
 def _to_url(url: object) -> str:
     if isinstance(url, Path):
-        return f"file://{url.absolute()}"
+        return url.absolute().as_uri()
     if not isinstance(url, str) or not url:
         raise UnknownSchemeError("A place is given as a URL or a path.", advice="Such as file:///srv/archive.")
     scheme, separator, _ = url.partition("://")
     if not separator:
-        return f"file://{Path(url).absolute()}"
+        return Path(url).absolute().as_uri()
     if not _SCHEME.match(scheme.lower()):
         raise UnknownSchemeError("The URL of the place has no scheme.", advice="Such as file:///srv/archive.")
     return url

@@ -15,6 +15,7 @@ from uuid import UUID
 from attrs import field, frozen
 from sqlalchemy import Connection, delete, insert, select
 
+from kelarec.domain.instants import helsinki_date
 from kelarec.domain.people import Identifier
 from kelarec.domain.recording import Part, Recording, RecordingDetails
 from kelarec.errors import IntegrityError, KeyUnavailableError, StorageError
@@ -118,7 +119,7 @@ class Recordings:
             )
 
     def discard(self, recording_id: UUID, recorded_on: date) -> None:
-        """Remove what was written of a recording that did not come to be."""
+        """Remove all objects of a recording."""
         for path in list(self._vault.objects.iter_paths(_folder(recording_id, recorded_on))):
             self._vault.objects.delete(path)
 
@@ -187,17 +188,14 @@ class Recordings:
 
     def delete_objects(self, connection: Connection, kept_through: date) -> int:
         """Remove the objects of all recordings of a date; return how many recordings there were."""
+        recordings = tables.recordings.c
         rows = connection.execute(
-            select(tables.recordings.c.record_object).where(
-                tables.recordings.c.kept_through == kept_through.toordinal()
-            )
-        ).scalars()
-        count = 0
-        for record_object in rows:
-            for path in list(self._vault.objects.iter_paths(record_object.rpartition("/")[0])):
-                self._vault.objects.delete(path)
-            count += 1
-        return count
+            select(recordings.id, recordings.started_at).where(recordings.kept_through == kept_through.toordinal())
+        ).all()
+        for row in rows:  # the folder follows from the id: no path that stands in the catalog is believed
+            recorded_on = helsinki_date(_EPOCH + timedelta(microseconds=row.started_at))
+            self.discard(UUID(bytes=row.id), recorded_on)
+        return len(rows)
 
     def delete_rows(self, connection: Connection, kept_through: date) -> None:
         """Remove the rows and tokens of all recordings of a date."""
