@@ -37,10 +37,7 @@ kelarec.Archive.in_memory(register)
 
 def milliseconds(work: str) -> float:
     """Return the median over fresh processes."""
-    figures = [
-        float(subprocess.check_output([sys.executable, "-c", MEASURED.format(work=work)]))  # noqa: S603  our own text
-        for _ in range(RUNS)
-    ]
+    figures = [float(subprocess.check_output([sys.executable, "-c", MEASURED.format(work=work)])) for _ in range(RUNS)]
     return statistics.median(figures)
 
 

@@ -22,6 +22,7 @@ from kelarec import (
     create_key_file,
     kela_register,
 )
+from kelarec.access.session import Session
 from kelarec.storage.vault import Vault
 from kelarec.testing.builders import make_contact, make_staff_member
 from kelarec.testing.clock import MovableClock
@@ -104,7 +105,13 @@ def disk_archive(disk: Disk) -> Iterator[Archive]:
 @pytest.fixture
 def vault(disk_archive: Archive) -> Vault:
     """What the new archive on disk works on, for tests of what lies below its API."""
-    return disk_archive._vault  # noqa: SLF001
+    return disk_archive._vault
+
+
+@pytest.fixture
+def memory_vault(kelarec_archive: Archive) -> Vault:
+    """What the archive in memory works on."""
+    return kelarec_archive._vault
 
 
 @pytest.fixture
@@ -129,6 +136,13 @@ def chat(kelarec_archive: Archive, adviser: StaffMember, example_chat: Chat) -> 
     contact = make_contact(kind=Kind.CUSTOMER_CHAT, adviser_id=adviser.id, started_at=example_chat.messages[0].sent_at)
     ended_at = example_chat.messages[-1].sent_at
     return kelarec_archive.capture.store(contact, ended_at=ended_at, content=example_chat, by=RECORDER)
+
+
+@pytest.fixture
+def session(kelarec_archive: Archive, adviser: StaffMember) -> Iterator[Session]:
+    """A session of Veikko's in the archive in memory."""
+    with kelarec_archive.session(by=adviser.id, purpose="verify-service-event", matter="KELA-1") as session:
+        yield session
 
 
 @pytest.fixture(scope="session")

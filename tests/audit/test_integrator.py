@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, func, select, update
 
-from log_writer import append, open_archive
 from kelarec import Archive, Place, Register, create_key_file
 from kelarec.audit.entries import EntryKind
 from kelarec.audit.tiles import consistency_proof
@@ -27,6 +26,7 @@ from kelarec.domain.people import System
 from kelarec.errors import CatalogMismatchError, ClockError, ForkedLogError, IntegrityError
 from kelarec.storage import catalog_tables as tables
 from kelarec.testing.clock import MovableClock
+from log_writer import append, open_archive
 
 APPENDING = Path(__file__).parents[1] / "log_writer.py"
 
@@ -63,7 +63,7 @@ def test_four_processes_lose_nothing(folder: Path, catalog_url: str, count: int)
     """What four processes append to one log is in it once each, and the tree is right (notice, section 10)."""
     before = verify(folder).size
     writers = [
-        subprocess.Popen([sys.executable, str(APPENDING), str(folder), catalog_url, str(number), str(count // 4)])  # noqa: S603
+        subprocess.Popen([sys.executable, str(APPENDING), str(folder), catalog_url, str(number), str(count // 4)])
         for number in range(4)
     ]
     assert [writer.wait(timeout=300) for writer in writers] == [0, 0, 0, 0]
@@ -134,7 +134,7 @@ def test_a_rolled_back_catalog_is_refused(folder: Path, catalog_url: str) -> Non
         with archive._vault.database.begin() as connection:
             connection.execute(delete(tables.entries).where(tables.entries.c.leaf_index >= before.size - 5))
         append(archive, "b", 20)
-        with pytest.raises(ForkedLogError, match="another history"):
+        with pytest.raises(ForkedLogError, match="rolled back"):
             archive.audit.integrate()
         assert verify(folder) == before
         with pytest.raises(ForkedLogError):
@@ -225,7 +225,7 @@ def test_the_verifier_runs_copied_out_alone(folder: Path, tmp_path: Path) -> Non
         str(log),
         (log / "key").read_text().strip(),
     ]
-    done = subprocess.run(command, cwd=alone, capture_output=True, text=True, check=False)  # noqa: S603
+    done = subprocess.run(command, cwd=alone, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "unwitnessed" in done.stdout
     print(f"\n{done.stdout.strip()}")

@@ -1,11 +1,16 @@
+import ast
 import base64
 import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+import kelarec.audit.verify as verifier
 from kelarec.audit.note import (
     EXPORT_SIGNING_KEY,
     add_cosignature,
@@ -23,6 +28,7 @@ from kelarec.audit.verify import (
     VerificationError,
     VerificationKey,
     iter_rightmost,
+    main,
     open_checkpoint,
     open_note,
     tile_path,
@@ -220,3 +226,68 @@ def test_a_cosignature_is_added_only_if_it_verifies() -> None:
         add_cosignature(CHECKPOINTS[15], CHECKPOINTS[15].splitlines(keepends=True)[-1], key)
     with pytest.raises(InvalidValueError, match="one line"):
         add_cosignature(CHECKPOINTS[15], line + line, key)
+
+
+def _write(folder: Path, size: int, **changed: bytes) -> Path:
+    kept = {f"checkpoints/{each:020d}": CHECKPOINTS[each] for each in range(size + 1)}
+    for path, content in {**OBJECTS, **kept, "checkpoint": CHECKPOINTS[size], **changed}.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+    return folder
+
+
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The exit status is 0 if all holds, 1 if not, 2 if it could not be told; kept checkpoints are compared too."""
+    log, older = _write(tmp_path / "log", 15), _write(tmp_path / "older", 12)
+    newest = str(log / "checkpoint")
+
+    assert main([str(log), PUBLISHED["vkey"], "--previous", newest]) == 0
+    assert "15 entries" in (out := capsys.readouterr().out)
+    assert "17 older checkpoints, unwitnessed\nVerified." in out
+    assert main([str(older), PUBLISHED["vkey"]]) == 0
+    assert main([str(older), PUBLISHED["vkey"], "--previous", newest]) == 1
+    assert "rollback: it signs 15 entries, the log has 12\nNot verified." in capsys.readouterr().out
+    shutil.copy(newest, older / "checkpoints" / f"{15:020d}")
+    assert main([str(older), PUBLISHED["vkey"]]) == 1
+    witness = PUBLISHED["notes"][0]["vkey"]
+    assert main([str(log), PUBLISHED["vkey"], "--witness", witness]) == 1
+    assert main([str(log), PUBLISHED["vkey"], "--witness", witness, "--quorum", "0"]) == 0
+    assert main([str(log), "no key"]) == 1
+    assert main([str(log), PUBLISHED["vkey"], "--previous", str(tmp_path / "none")]) == 2
+    assert "It could not be told." in capsys.readouterr().out
+
+
+ALONE = """
+import runpy, sys
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        top = name.partition(".")[0]
+        if top not in sys.stdlib_module_names and top not in {"cryptography", "cffi", "_cffi_backend"}:
+            raise ModuleNotFoundError(f"{name} is not here")
+
+sys.meta_path.insert(0, Refuse())
+try:
+    import kelarec
+except ModuleNotFoundError:
+    runpy.run_path("verify.py", run_name="__main__")
+"""
+
+
+def test_the_verifier_runs_copied_out_alone(tmp_path: Path) -> None:
+    """verify.py, copied into an empty folder, runs with Python and cryptography only (design, Audit)."""
+    source = Path(verifier.__file__)
+    nodes = list(ast.walk(ast.parse(source.read_text())))
+    imported = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+    assert {name.partition(".")[0] for name in imported} <= {*sys.stdlib_module_names, "cryptography"}
+
+    shutil.copy(source, tmp_path)
+    tile = OBJECTS["tile/0/000.p/15"]
+    for content, status, said in ((tile, 0, "15 entries"), (tile[::-1], 1, "tile/0/000.p/15: hash 0 is not")):
+        _write(tmp_path / "log", 15, **{"tile/0/000.p/15": content})
+        command = [sys.executable, "-I", "-c", ALONE, "log", PUBLISHED["vkey"]]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)  # noqa: S603  # our own
+
+        assert (done.returncode, done.stderr) == (status, "")
+        assert said in done.stdout

@@ -66,7 +66,7 @@ def unchanged(disk: "Disk", disk_archive: Archive, vault: Vault) -> Iterator[Non
 
 @pytest.mark.parametrize("kind", Kind)
 def test_all_four_kinds_are_stored(kelarec_archive: Archive, kind: Kind) -> None:
-    """Calls and chats with customers and with back-office support are recorded (section 5), for one year (section 9)."""
+    """Calls and chats with customers and back-office support are recorded (section 5), for one year (section 9)."""
     content: bytes | Chat = make_chat() if kind in CHAT_KINDS else WAV
     contact = make_contact(kind=kind)
     recording = kelarec_archive.capture.store(contact, ended_at=USUAL_START + SECOND, content=content, by=RECORDER)
@@ -136,9 +136,9 @@ def test_bad_input_is_refused_by_name(
     disk_archive: Archive, error: type[KelarecError], contact: dict[str, Any], how: dict[str, Any]
 ) -> None:
     """Each bad input has an error of its own that says what to do, and nothing of it is kept (section 5)."""
-    how = {"ended_at": USUAL_START + SECOND, "content": WAV, "by": RECORDER} | how
+    usual: dict[str, Any] = {"ended_at": USUAL_START + SECOND, "content": WAV, "by": RECORDER}
     with pytest.raises(error) as caught:
-        disk_archive.capture.store(make_contact(**contact), **how)
+        disk_archive.capture.store(make_contact(**contact), **usual | how)
     assert type(caught.value) is error
     assert caught.value.lost == "nothing"
     assert caught.value.advice

@@ -92,7 +92,7 @@ def flip(
         path.write_bytes(whole)
     read()
     found = len(flips) - len(unnoticed)
-    print(f"\n{path.name}: {len(whole)} bytes, {len(flips)} bits flipped, {found} found")  # noqa: T201
+    print(f"\n{path.name}: {len(whole)} bytes, {len(flips)} bits flipped, {found} found")
     return unnoticed
 
 

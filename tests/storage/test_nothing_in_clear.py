@@ -174,7 +174,7 @@ def test_no_word_lies_on_disk_in_clear(told: Told) -> None:
     """No name, code, number, address, reason or chat sentence can be read without the keys (section 10; Art. 32)."""
     assert {path.split("/")[0] for path in told.files} >= {"archive", "archive.catalog.sqlite", "backup"}
     found = find_any(list(told.files.values()), told.text_markers)
-    print(f"\n{len(told.text_markers)} pieces of text, {len(told.files)} files, found: {len(found)}")  # noqa: T201
+    print(f"\n{len(told.text_markers)} pieces of text, {len(told.files)} files, found: {len(found)}")
     assert found == set()
 
 
@@ -182,7 +182,7 @@ def test_no_sound_lies_on_disk_in_clear(told: Told) -> None:
     """No 32 bytes of what was spoken can be heard without the keys (section 10; Art. 32)."""
     assert len(told.sound_markers) > 100
     found = find_any(list(told.files.values()), told.sound_markers)
-    print(f"\n{len(told.sound_markers)} windows of sound, {len(told.files)} files, found: {len(found)}")  # noqa: T201
+    print(f"\n{len(told.sound_markers)} windows of sound, {len(told.files)} files, found: {len(found)}")
     assert found == set()
 
 

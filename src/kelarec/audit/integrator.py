@@ -12,6 +12,7 @@ one writes the same tiles again.
     audit/payloads/<end>/<from>-<to>   salts and payloads, sealed
 """
 
+import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -26,9 +27,12 @@ from kelarec.audit.note import sign_note
 from kelarec.audit.tiles import consistency_proof, grow
 from kelarec.audit.verify import (
     ED25519,
+    TILE_WIDTH,
     Checkpoint,
     VerificationError,
     VerificationKey,
+    get_tile,
+    leaf_hash,
     open_checkpoint,
     verify_consistency,
 )
@@ -50,6 +54,8 @@ FOLDER: Final = "audit"
 LONGEST_BATCH: Final = 4096
 _LEASE: Final = "integrator"
 _LEASE_FOR: Final = timedelta(seconds=30)
+_PAUSE: Final = timedelta(seconds=2)
+_NOBODY: Final = ""
 _CATALOG_FIRST_LINE: Final = "kelarec catalog v1"
 
 Witness = Callable[[bytes], bytes | None]
@@ -75,6 +81,7 @@ class Integrator:
     def __init__(self, vault: Vault, witnesses: Sequence[Witness] = ()) -> None:
         self._vault = vault
         self._witnesses = witnesses
+        self._turn = threading.RLock()
         self._holder = vault.randomness(16).hex()
         self._signing_key = Ed25519PrivateKey.from_private_bytes(vault.keyring.get_signing_seed())
         self.origin = f"kelarec/{vault.archive_id}"
@@ -101,8 +108,10 @@ class Integrator:
         except VerificationError as error:
             raise IntegrityError(f"The log's newest checkpoint is not one that this archive signed: {error}") from None
 
-    def integrate(self) -> TreeHead | None:
+    def integrate(self, *, is_urgent: bool = True) -> TreeHead | None:
         """Bring every waiting entry into the tree; return the newest checkpoint, or None if another is at work.
+
+        What is not urgent waits until two seconds after the newest checkpoint, whoever made that.
 
         Raises:
             ClockError: A clock ran backwards by more than a minute while an integrator was at work.
@@ -111,27 +120,26 @@ class Integrator:
             IntegrityError: The newest checkpoint or a tile was altered.
             CatalogError, StorageError: A place refuses; the entries wait for the next try.
         """
-        if not self._take_lease():
-            return None
+        with self._turn:  # the lease is the process's: its threads take turns
+            return self._integrate() if self._take_lease(is_urgent=is_urgent) else None
+
+    def _integrate(self) -> TreeHead | None:
         try:
             self._require_own_catalog()
             head = self.find_head()
             while True:
                 size = 0 if head is None else head.checkpoint.size
                 with self._vault.database.begin() as connection:
-                    numbered = self._number_waiting(connection, size)
+                    self._require_continues(connection, head)
+                    self._number_waiting(connection, size)
                     rows = self._read_numbered(connection, size)
-                if numbered < size:
-                    raise ForkedLogError(
-                        f"The log has {size} entries and the catalog {numbered}: the catalog was rolled back."
-                    )
                 if not rows:
                     return head
                 head = self._extend(head, rows)
         finally:
             self._release_lease()
 
-    def _take_lease(self) -> bool:
+    def _take_lease(self, *, is_urgent: bool) -> bool:
         now = self._vault.now()
         leases = tables.leases.c
         with self._vault.database.begin() as connection:
@@ -142,7 +150,8 @@ class Integrator:
                     "The integrator's lease was taken at a later time than now: a clock ran backwards.",
                     advice="Check the clocks of all machines; entries wait until they are right.",
                 )
-            if row is not None and row.holder != self._holder and microseconds(now) < row.ends_at:
+            is_taken = row is not None and row.holder != self._holder and microseconds(now) < row.ends_at
+            if is_taken and not (is_urgent and row is not None and row.holder == _NOBODY):
                 return False
             connection.execute(delete(tables.leases).where(leases.name == _LEASE))
             ends_at = microseconds(now + _LEASE_FOR)
@@ -159,18 +168,42 @@ class Integrator:
             )
 
     def _release_lease(self) -> None:
+        pause = microseconds(self._vault.now() + _PAUSE)
         with self._vault.database.begin() as connection:
             leases = tables.leases.c
-            connection.execute(delete(tables.leases).where(leases.name == _LEASE, leases.holder == self._holder))
+            connection.execute(
+                update(tables.leases)
+                .where(leases.name == _LEASE, leases.holder == self._holder)
+                .values(holder=_NOBODY, ends_at=pause)
+            )
 
-    def _number_waiting(self, connection: Connection, size: int) -> int:
-        """Give waiting entries the next numbers; return how many entries have one now."""
+    def _require_continues(self, connection: Connection, head: TreeHead | None) -> None:
+        """Check, before anything is numbered, that the catalog still holds the entry that the tree ends with."""
+        if head is None:
+            return
+        index, at = divmod(head.checkpoint.size - 1, TILE_WIDTH)
+        try:
+            last = get_tile(self._read, 0, index, at + 1)[at]
+        except VerificationError as error:
+            raise IntegrityError(f"The log cannot be continued: {error}") from None
+        entries = tables.entries.c
+        leaf = connection.execute(
+            select(entries.leaf).where(entries.leaf_index == head.checkpoint.size - 1)
+        ).scalar_one_or_none()
+        if leaf is None or leaf_hash(leaf) != last:
+            raise ForkedLogError(
+                f"The log ends with entry {head.checkpoint.size - 1}; the catalog holds another or none there: "
+                "it was rolled back."
+            )
+
+    def _number_waiting(self, connection: Connection, size: int) -> None:
+        """Give waiting entries the next numbers."""
         self._vault.database.take_turn(connection, "numbering")
         entries = tables.entries.c
         highest = connection.execute(select(func.max(entries.leaf_index))).scalar_one_or_none()
         following = 0 if highest is None else highest + 1
         if following - size >= LONGEST_BATCH:
-            return int(following)
+            return
         # By whether they have a number, never by position: positions do not become visible in their order.
         waiting = connection.execute(
             select(entries.position).where(entries.leaf_index.is_(None)).order_by(entries.position).limit(LONGEST_BATCH)
@@ -179,7 +212,6 @@ class Integrator:
         if numbers:
             statement = update(tables.entries).where(entries.position == bindparam("waiting_at"))
             connection.execute(statement.values(leaf_index=bindparam("number")), numbers)
-        return int(following) + len(numbers)
 
     def _read_numbered(self, connection: Connection, size: int) -> list[Any]:
         entries = tables.entries.c

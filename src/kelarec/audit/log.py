@@ -26,6 +26,7 @@ from kelarec.storage.vault import Vault
 from kelarec.storage.wrapping import unwrap, wrap
 
 LONGEST_WAIT: Final = timedelta(seconds=10)
+_MOST_TRIES: Final = 5
 
 
 class AuditLog:
@@ -34,7 +35,8 @@ class AuditLog:
     def __init__(self, vault: Vault, register: Register, witnesses: Sequence[Witness] = ()) -> None:
         self._vault = vault
         self._integrator = Integrator(vault, witnesses)
-        self._background = Background(self._integrator.integrate)
+        self._tries = 0
+        self._background = Background(self._integrate_behind)
         self._register = register
         self._staff = StaffDirectory(vault)
 
@@ -92,6 +94,13 @@ class AuditLog:
             yield connection
             self.append(connection, entry)
         self.wake()
+
+    def _integrate_behind(self) -> None:
+        if self._integrator.integrate(is_urgent=False) is not None or not self.count_waiting():
+            self._tries = 0
+        elif self._tries < _MOST_TRIES:  # somebody else is at it or has just been: what waits still may be mine alone
+            self._tries += 1
+            self.wake()
 
     def wake(self) -> None:
         """See to it that what was appended is in the tree soon; `transaction` and `write` do it by themselves."""

@@ -200,9 +200,10 @@ def require_schema(database: Database, *, archive_id: str) -> None:
     """
     with database.begin() as connection:
         try:
-            facts = dict(iter(connection.execute(select(tables.catalog.c.name, tables.catalog.c.value)).tuples()))
+            rows = connection.execute(select(tables.catalog.c.name, tables.catalog.c.value)).all()
         except SQLAlchemyError as error:
             raise CatalogError("The file is no catalog.", advice="Correct the catalog's place.") from error
+    facts = {row.name: row.value for row in rows}
     version = facts.get("schema", "")
     if not version.isdigit():
         raise CatalogError("The catalog does not say its schema's version.")

@@ -1,0 +1,194 @@
+"""Who may use what: the notice of 18.8.2020, sections 4, 8, 9 and 10; every clause decides by itself."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import pytest
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kelarec import Direction, Duty, DutyKind, Kind, Recording, RecordingDetails, StaffId, kela_register
+from kelarec.domain.access_rule import Clause, SessionTerms, decide
+from kelarec.domain.codes import State
+from kelarec.domain.recording import Part
+from kelarec.domain.staff_acts import Act
+from kelarec.errors import LooksLikeIdentifierError
+from kelarec.testing.builders import make_contact, make_person, make_staff_member
+from kelarec.testing.strategies import staff_ids
+
+NOW: Final = datetime(2026, 3, 5, 8, tzinfo=UTC)
+VERIFY: Final = "verify-service-event"
+SOME_ID: Final = UUID(int=7 << 76 | 2 << 62)
+OTHER: Final = StaffId("nolla")
+VEIKKO: Final = make_staff_member()
+RECORDING: Final = Recording(
+    id=SOME_ID,
+    kind=Kind.CUSTOMER_CALL,
+    direction=Direction.INBOUND,
+    line="national-service",
+    started_at=NOW,
+    ended_at=NOW,
+    kept_through=date(2027, 3, 5),
+    register_version=date(2020, 8, 18),
+    adviser_id=VEIKKO.id,
+)
+DETAILS: Final = RecordingDetails(
+    contact=make_contact(), parts=(Part(name="audio", media_type="audio/wav", length=1, object_name="audio-1"),)
+)
+TERMS: Final = SessionTerms(
+    id=SOME_ID,
+    staff_id=VEIKKO.id,
+    purpose=VERIFY,
+    matter="KELA-1",
+    country="FI",
+    begun_at=NOW,
+    ends_at=NOW + timedelta(hours=12),
+)
+ALL_TRUE: Final[dict[str, Any]] = {
+    "act": Act.OPEN,
+    "terms": TERMS,
+    "staff": VEIKKO,
+    "register": kela_register(contact_point="Registry office"),
+    "at": NOW,
+    "recording": RECORDING,
+    "details": DETAILS,
+}
+USES: Final = (Act.FIND, Act.DETAILS, Act.OPEN)
+(COMMITMENT,), (OWN,) = VEIKKO.commitments, VEIKKO.duties
+ONESELF: Final = make_person(identity_code=VEIKKO.identity_code)
+
+
+def with_contact(**known: Any) -> RecordingDetails:  # noqa: ANN401  the fields of Contact
+    """Return the details of a recording of another contact."""
+    return evolve(DETAILS, contact=make_contact(**known))
+
+
+def case(matter: str) -> Duty:
+    """Return a duty for one case."""
+    return Duty(kind=DutyKind.CASE, purpose=VERIFY, matter=matter, from_on=NOW.date())
+
+
+FALSE: Final[dict[str, tuple[Clause, dict[str, Any]]]] = {
+    "unknown to the directory": (Clause.KNOWN_STAFF, {"staff": None}),
+    "another's session": (Clause.KNOWN_STAFF, {"terms": evolve(TERMS, staff_id=OTHER)}),
+    "session not begun": (Clause.SESSION, {"terms": evolve(TERMS, begun_at=NOW + timedelta(microseconds=1))}),
+    "session over at this instant": (Clause.SESSION, {"terms": evolve(TERMS, ends_at=NOW)}),
+    "in the United Kingdom": (Clause.COUNTRY, {"terms": evolve(TERMS, country="GB")}),
+    "in Switzerland": (Clause.COUNTRY, {"terms": evolve(TERMS, country="CH")}),
+    "nobody knows where": (Clause.COUNTRY, {"terms": evolve(TERMS, country="")}),
+    "no commitment": (Clause.COMMITMENT, {"staff": make_staff_member(commitments=())}),
+    "commitment signed tomorrow": (
+        Clause.COMMITMENT,
+        {"staff": make_staff_member(commitments=[evolve(COMMITMENT, signed_on=date(2026, 3, 6))])},
+    ),
+    "commitment ended today": (
+        Clause.COMMITMENT,
+        {"staff": make_staff_member(commitments=[evolve(COMMITMENT, ended_on=date(2026, 3, 5))])},
+    ),
+    "undeclared purpose": (Clause.PURPOSE, {"terms": evolve(TERMS, purpose="marketing")}),
+    "no role": (Clause.ROLE, {"staff": make_staff_member(roles=())}),
+    "unknown role": (Clause.ROLE, {"staff": make_staff_member(roles={"wizard"})}),
+    "role for other purposes": (Clause.ROLE, {"staff": make_staff_member(roles={"data-protection-officer"})}),
+    "role for other acts": (Clause.ROLE, {"staff": make_staff_member(roles={"operator"})}),
+    "no duty": (Clause.DUTY, {"staff": make_staff_member(duties=())}),
+    "duty from tomorrow": (
+        Clause.DUTY,
+        {"staff": make_staff_member(duties=[evolve(OWN, from_on=date(2026, 3, 6))])},
+    ),
+    "duty through yesterday": (
+        Clause.DUTY,
+        {"staff": make_staff_member(duties=[evolve(OWN, through_on=date(2026, 3, 4))])},
+    ),
+    "duty for another purpose": (
+        Clause.DUTY,
+        {"staff": make_staff_member(duties=[evolve(OWN, purpose="staff-training")])},
+    ),
+    "duty for another case": (Clause.DUTY, {"staff": make_staff_member(duties=[case("KELA-2")])}),
+    "another adviser's call": (Clause.DUTY, {"details": with_contact(adviser_id=OTHER)}),
+    "nobody's call": (Clause.DUTY, {"details": with_contact(adviser_id=None)}),
+    "no such recording": (Clause.KNOWN_RECORDING, {"recording": None, "details": None}),
+    "a recording without details": (Clause.KNOWN_RECORDING, {"details": None}),
+    "at its end": (
+        Clause.END,
+        {
+            "recording": evolve(RECORDING, kept_through=NOW.date()),
+            "at": NOW.replace(hour=22),
+            "terms": evolve(TERMS, ends_at=NOW.replace(hour=23)),
+        },
+    ),
+    "restricted to storage": (Clause.RESTRICTION, {"recording": evolve(RECORDING, state=State.RESTRICTED)}),
+    "about oneself": (Clause.ONESELF, {"details": with_contact(customer=ONESELF)}),
+    "about oneself among others": (Clause.ONESELF, {"details": with_contact(others=(ONESELF,))}),
+}
+
+
+@pytest.mark.parametrize("act", USES)
+def test_if_every_clause_is_true_it_is_allowed(act: Act) -> None:
+    """An adviser with commitment, role and duty uses a call of their own for a declared purpose (sections 4, 10)."""
+    assert decide(**ALL_TRUE | {"act": act}).is_allowed
+
+
+@pytest.mark.parametrize(("clause", "change"), FALSE.values(), ids=FALSE.keys())
+@pytest.mark.parametrize("act", [Act.DETAILS, Act.OPEN])
+def test_any_clause_alone_denies_and_names_itself(act: Act, clause: Clause, change: dict[str, Any]) -> None:
+    """One clause that is false is a no, whatever the others say (sections 4, 8, 9 and 10)."""
+    decision = decide(**ALL_TRUE | change | {"act": act})
+    assert decision.refused_by is clause
+    assert not decision.is_allowed
+
+
+def test_every_clause_is_tested_here() -> None:
+    """No clause of the rule escapes this module (section 10)."""
+    assert {clause for clause, _ in FALSE.values()} == set(Clause)
+
+
+@pytest.mark.parametrize("act", [act for act in Act if act not in USES])
+def test_no_session_grants_other_acts(act: Act) -> None:
+    """An adviser's role grants finding, details and opening, and nothing else (section 10)."""
+    assert decide(**ALL_TRUE | {"act": act}).refused_by is Clause.ROLE
+
+
+def test_looking_up_is_asked_before_it_is_known_what_is_found() -> None:
+    """Under a duty for own contacts, finding is allowed as such; each find is then asked about by itself."""
+    nothing_yet = {"act": Act.FIND, "recording": None, "details": None}
+    assert decide(**ALL_TRUE | nothing_yet).is_allowed
+    denied = decide(**ALL_TRUE | nothing_yet | {"staff": make_staff_member(duties=())})
+    assert denied.refused_by is Clause.DUTY
+
+
+@pytest.mark.parametrize(
+    ("contact", "staff"),
+    [
+        (with_contact(adviser_id=OTHER), make_staff_member(duties=[case("KELA-1")])),
+        (with_contact(kind=Kind.SUPPORT_CALL, adviser_id=OTHER, support_expert_id=VEIKKO.id), VEIKKO),
+        (with_contact(customer=None), VEIKKO),
+        (with_contact(customer=make_person(name="Anna")), make_staff_member(duties=[case("KELA-2"), OWN])),
+    ],
+    ids=["case of this session", "consulted as support expert", "nobody known", "one duty of several"],
+)
+def test_what_links_somebody_to_a_recording(contact: RecordingDetails, staff: object) -> None:
+    """A duty for the session's case, or having taken part, is what somebody needs to know it for (section 10)."""
+    assert decide(**ALL_TRUE | {"details": contact, "staff": staff}).is_allowed
+
+
+@given(staff_ids(), st.sampled_from(USES))
+def test_own_contacts_are_nobody_elses(adviser_id: StaffId, act: Act) -> None:
+    """Under a duty for own contacts, exactly the calls that one took oneself are open (section 10)."""
+    decision = decide(**ALL_TRUE | {"act": act, "details": with_contact(adviser_id=adviser_id)})
+    assert decision.is_allowed == (adviser_id == VEIKKO.id)
+
+
+@given(st.timedeltas(-timedelta(hours=1), timedelta(hours=13)))
+def test_a_session_is_a_span_of_time(after: timedelta) -> None:
+    """A session allows from its first instant to before its last (section 10)."""
+    decision = decide(**ALL_TRUE | {"at": NOW + after})
+    assert decision.is_allowed == (timedelta(0) <= after < timedelta(hours=12))
+
+
+@pytest.mark.parametrize("matter", ["asia 140281-928F", "+358 50 000 0123", "aino@example.org"])
+def test_a_matter_names_nobody(matter: str) -> None:
+    """What stands in the log holds no identity code, number or address of a person (section 10)."""
+    with pytest.raises(LooksLikeIdentifierError):
+        evolve(TERMS, matter=matter)
