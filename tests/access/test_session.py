@@ -38,11 +38,9 @@ def list_entries(archive: Archive, kind: EntryKind) -> list[Entry]:
     return [entry for entry in archive.audit.iter_entries(by=RECORDER) if entry.kind is kind]
 
 
-def enrol(archive: Archive, **known: Any) -> StaffMember:  # noqa: ANN401  the fields of StaffMember
+def enrol(archive: Archive, **known: Any) -> None:  # noqa: ANN401  the fields of StaffMember
     """Make a staff member known, or known anew."""
-    member = make_staff_member(**known)
-    archive.staff.enrol(member, by=System("hr"))
-    return member
+    archive.staff.enrol(make_staff_member(**known), by=System("hr"))
 
 
 def store_call(archive: Archive, **known: Any) -> Recording:  # noqa: ANN401  the fields of Contact

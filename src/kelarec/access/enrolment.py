@@ -36,10 +36,14 @@ class Staff:
             raise self._log.deny(entry, "Nobody enrols themself.", clause="oneself", advice="Ask another operator.")
         unknown = sorted(code for code in member.roles if self._register.find_role(code) is None)
         if unknown:
-            raise InvalidValueError(f"The register declares no role {', '.join(unknown)}.")
+            raise InvalidValueError(
+                f"The register declares no role {', '.join(unknown)}.", advice="Use codes of the register's roles."
+            )
         undeclared = sorted({duty.purpose for duty in member.duties if not self._register.has_purpose(duty.purpose)})
         if undeclared:
-            raise InvalidValueError(f"The register declares no purpose {', '.join(undeclared)}.")
+            raise InvalidValueError(
+                f"The register declares no purpose {', '.join(undeclared)}.", advice="Declare it in the register."
+            )
         path, envelope = self._directory.write(member)
         entry = self._log.new_entry(
             EntryKind.STAFF_ENROLLED, by, staff=member.id.text, record_sha256=hashlib.sha256(envelope).hexdigest()

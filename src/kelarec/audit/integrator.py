@@ -16,7 +16,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from attrs import frozen
@@ -145,18 +145,23 @@ class Integrator:
         with self._vault.database.begin() as connection:
             self._vault.database.take_turn(connection, _LEASE)
             row = connection.execute(select(leases.holder, leases.ends_at).where(leases.name == _LEASE)).one_or_none()
-            if row is not None and microseconds(now + 2 * _LEASE_FOR) < row.ends_at:
-                raise ClockError(
-                    "The integrator's lease was taken at a later time than now: a clock ran backwards.",
-                    advice="Check the clocks of all machines; entries wait until they are right.",
-                )
-            is_taken = row is not None and row.holder != self._holder and microseconds(now) < row.ends_at
-            if is_taken and not (is_urgent and row is not None and row.holder == _NOBODY):
+            if row is not None and not self._may_take(row.holder, row.ends_at, now, is_urgent=is_urgent):
                 return False
             connection.execute(delete(tables.leases).where(leases.name == _LEASE))
             ends_at = microseconds(now + _LEASE_FOR)
             connection.execute(insert(tables.leases).values(name=_LEASE, holder=self._holder, ends_at=ends_at))
         return True
+
+    def _may_take(self, holder: str, ends_at: int, now: datetime, *, is_urgent: bool) -> bool:
+        is_ahead = microseconds(now + 2 * _LEASE_FOR) < ends_at
+        if holder == _NOBODY:  # a pause, which nobody holds and a clock that was set back makes void
+            return is_urgent or is_ahead or microseconds(now) >= ends_at
+        if is_ahead:
+            raise ClockError(
+                "The integrator's lease was taken at a later time than now: a clock ran backwards.",
+                advice="Check the clocks of all machines; entries wait until they are right.",
+            )
+        return holder == self._holder or microseconds(now) >= ends_at
 
     def _require_lease(self) -> None:
         with self._vault.database.begin() as connection:

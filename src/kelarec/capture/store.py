@@ -63,7 +63,10 @@ class Capture:
         self._register.require_covers(contact)
         undeclared = categories - {category.code for category in self._register.categories}
         if undeclared:
-            raise InvalidValueError(f"The register declares no category {', '.join(sorted(undeclared))}.")
+            raise InvalidValueError(
+                f"The register declares no category {', '.join(sorted(undeclared))}.",
+                advice="Use codes of the register's categories.",
+            )
         recording = Recording(
             id=self._vault.new_id(),
             kind=contact.kind,

@@ -8,6 +8,7 @@ What the document is (its archive, kind and name) is bound into the wrap and int
 in another's place does not open.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Final
 from uuid import UUID
@@ -15,11 +16,12 @@ from uuid import UUID
 from attrs import field, frozen
 
 from kelarec.errors import FormatTooNewError, IntegrityError
-from kelarec.storage.keyring import Keyring
+from kelarec.storage.keyring import STANDING, Keyring
 from kelarec.storage.sealing import seal, unseal
 from kelarec.storage.wrapping import KEY_BYTES, Randomness, bind, unwrap, wrap
 
 _FIRST_LINE: Final = b"kelarec sealed v1"
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _ANY_VERSION: Final = b"kelarec sealed v"
 
 
@@ -91,8 +93,15 @@ def open_document(keyring: Keyring, subject: Subject, envelope: bytes) -> tuple[
         key_id, _, wrapped = key_line.decode("ascii").partition(" ")
     except UnicodeDecodeError:
         raise IntegrityError(f"The {subject.kind} {subject.name} is damaged in its second line.") from None
+    if not _is_key_id(key_id):
+        raise IntegrityError(f"The {subject.kind} {subject.name} is damaged in its second line.")
     bare = unwrap(keyring.get(key_id).wrapping, wrapped, subject.context(("key", key_id)))
     return DataKey(key_id, wrapped, bare), unseal(bare, _document_context(subject), sealed)
+
+
+def _is_key_id(text: str) -> bool:
+    """Whether a text from an envelope may go into the path of a key."""
+    return text == STANDING or _DATE.fullmatch(text) is not None
 
 
 def _split(envelope: bytes) -> Iterator[bytes]:

@@ -7,6 +7,7 @@ the bytes of a finished write are brought onto the medium.
 import os
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -161,34 +162,29 @@ class FolderObjects(_Objects):
         final = self._folder / path
         unfinished = _beside(final)
         try:
-            _make_folders(final.parent)
-            size = _write_synced(unfinished, chunks)
-        except OSError as error:
-            if isinstance(error, StorageError):
-                raise
-            raise StorageError(f"The object {path} cannot be written: {error.strerror or error}.") from error
-        try:
-            os.link(unfinished, final)  # unlike a rename, refuses to replace what is there
-            _sync_folder(final.parent)
-        except FileExistsError:
-            raise ObjectExistsError(f"There is an object {path} already.") from None
-        finally:
+            with _named(path):
+                _make_folders(final.parent)
+            size = _write_synced(unfinished, chunks, path)
+            with _named(path):
+                os.link(unfinished, final)  # unlike a rename, refuses to replace what is there
+                _sync_folder(final.parent)
+        except BaseException:
             unfinished.unlink(missing_ok=True)
+            self._remove_empty_folders(final.parent)
+            raise
+        unfinished.unlink(missing_ok=True)
         return size
 
     def replace(self, path: str, content: bytes) -> None:
         """See `ObjectPlace.replace`."""
         final = self._folder / path
         unfinished = _beside(final)
-        try:
+        with _named(path):
             _make_folders(final.parent)
-            _write_synced(unfinished, [content])
+        _write_synced(unfinished, [content], path)
+        with _named(path):
             unfinished.replace(final)
             _sync_folder(final.parent)
-        except OSError as error:
-            if isinstance(error, StorageError):
-                raise
-            raise StorageError(f"The object {path} cannot be replaced: {error.strerror or error}.") from error
 
     def delete(self, path: str) -> None:
         """See `ObjectPlace.delete`."""
@@ -218,16 +214,32 @@ def _beside(final: Path) -> Path:
     return final.with_name(f"{final.name}.{os.getpid()}-{threading.get_ident()}{_UNFINISHED}")
 
 
-def _write_synced(path: Path, chunks: Iterable[bytes]) -> int:
+@contextmanager
+def _named(path: str) -> Iterator[None]:
+    """Turn what the medium refuses into an error that names the object."""
+    try:
+        yield
+    except FileExistsError:
+        raise ObjectExistsError(f"There is an object {path} already.") from None
+    except OSError as error:
+        raise StorageError(f"The object {path} cannot be written: {error.strerror or error}.") from error
+
+
+def _write_synced(file_path: Path, chunks: Iterable[bytes], path: str) -> int:
+    """Write and sync a file; what the chunks raise comes through as it is."""
     size = 0
     try:
-        with path.open("wb") as file:
+        with _named(path):
+            file = file_path.open("wb")
+        with file:
             for chunk in chunks:
-                size += file.write(chunk)
-            file.flush()
-            os.fsync(file.fileno())
+                with _named(path):
+                    size += file.write(chunk)
+            with _named(path):
+                file.flush()
+                os.fsync(file.fileno())
     except BaseException:
-        path.unlink(missing_ok=True)
+        file_path.unlink(missing_ok=True)
         raise
     return size
 
