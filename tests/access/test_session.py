@@ -10,7 +10,7 @@ import pytest
 from attrs import evolve
 from sqlalchemy import delete
 
-from kelarec import Archive, Chat, Duty, DutyKind, Recording, StaffId, StaffMember, System
+from kelarec import Archive, Chat, Duty, DutyKind, Recording, StaffId, System
 from kelarec.access.session import Session
 from kelarec.audit.entries import Entry, EntryKind
 from kelarec.domain.codes import State

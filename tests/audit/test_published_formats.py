@@ -4,11 +4,14 @@ import json
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import given
+from hypothesis import strategies as st
 
 import kelarec.audit.verify as verifier
 from kelarec.audit.note import (
@@ -188,6 +191,19 @@ def test_a_note_is_not_endless() -> None:
         open_note(CHECKPOINTS[15] + line * (MAX_NOTE // len(line)), [LOG_KEY])
 
 
+@given(st.binary() | st.text().map(str.encode), st.integers(0, 200), st.integers(0, 60))
+def test_whatever_bytes_come_only_a_verification_error_does(noise: bytes, at: int, cut: int) -> None:
+    """Fuzzed notes, keys, tiles and bundles give the named error and no other (faults, 25)."""
+    fuzzed = {"checkpoint": CHECKPOINTS[15][:at] + noise + CHECKPOINTS[15][at + cut :]}
+    fuzzed |= {path: content[:at] + noise + content[at + cut :] for path, content in OBJECTS.items()}
+    vkey = PUBLISHED["vkey"][:at] + noise.decode("utf-8", "surrogateescape") + PUBLISHED["vkey"][at + cut :]
+    for objects in (fuzzed, {**fuzzed, "checkpoint": CHECKPOINTS[15]}, {**OBJECTS, "checkpoint": noise}):
+        with suppress(VerificationError):
+            verify_log(objects.get, LOG_KEY, previous=[noise, fuzzed["checkpoint"]])
+    with suppress(VerificationError):
+        VerificationKey.from_vkey(vkey)
+
+
 @pytest.mark.parametrize("text", [b"", b"no newline", b"control\x01\n", b"\xff\n", b"a\n\nb"])
 def test_nothing_is_signed_that_would_be_no_note(text: bytes) -> None:
     """What cannot be read back as a note is not given out as one (signed-note, Format)."""
@@ -197,11 +213,27 @@ def test_nothing_is_signed_that_would_be_no_note(text: bytes) -> None:
         sign_note(text, name, private)
 
 
+@pytest.mark.parametrize(("size", "root"), [(-1, GOOD.root), (1 << 63, GOOD.root), (15, GOOD.root[:31])])
+def test_no_checkpoint_is_signed_that_a_verifier_would_refuse(size: int, root: bytes) -> None:
+    """A size below 0 or over 2^63 - 1, or a root that is not 32 bytes, is never signed (tlog-checkpoint)."""
+    name, private = from_skey(PUBLISHED["skey"])
+
+    with pytest.raises(VerificationError, match="origin, size or root hash"):
+        sign_checkpoint(Checkpoint(name, size, root), private)
+
+
 def test_a_signing_key_is_not_shown_and_not_exported_by_chance() -> None:
     """A refused signing key is not repeated in the error, and exporting one takes the token (kelarec, habits 9)."""
     skey = PUBLISHED["notes"][1]["skey"]
     name, private = from_skey(skey)
-    for wrong in (skey[:-1] + "y", skey.replace("c74f20a3", "c74f20a4"), skey[8:], "x+" + skey, skey[:30]):
+    for wrong in (
+        skey[:-1] + "y",
+        skey.replace("c74f20a3", "c74f20a4"),
+        skey[8:],
+        "x+" + skey,
+        skey[:30],
+        skey.replace("rN", "r N"),
+    ):
         with pytest.raises(InvalidValueError) as caught:
             from_skey(wrong)
         assert "AYEKFALVFGy" not in str(caught.value)
@@ -287,7 +319,7 @@ def test_the_verifier_runs_copied_out_alone(tmp_path: Path) -> None:
     for content, status, said in ((tile, 0, "15 entries"), (tile[::-1], 1, "tile/0/000.p/15: hash 0 is not")):
         _write(tmp_path / "log", 15, **{"tile/0/000.p/15": content})
         command = [sys.executable, "-I", "-c", ALONE, "log", PUBLISHED["vkey"]]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)  # noqa: S603  # our own
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
 
         assert (done.returncode, done.stderr) == (status, "")
         assert said in done.stdout

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
-from kelarec.audit.verify import VerificationError, verify_consistency, verify_inclusion
+from kelarec.audit.tiles import consistency_proof, inclusion_proof
+from kelarec.audit.verify import VerificationError, leaf_hash, node_hash, verify_consistency, verify_inclusion
+from kelarec.errors import InvalidValueError
 
 VECTORS: dict[str, Any] = json.loads((Path(__file__).parents[1] / "data" / "rfc6962.json").read_text())
 HASHES = [bytes.fromhex(each) for each in VECTORS["hashes"]]
@@ -52,3 +54,29 @@ def test_consistency_proof(vector: dict[str, Any]) -> None:
             _check_consistency(vector)
     else:
         _check_consistency(vector)
+
+
+def test_a_proof_has_no_more_hashes_than_the_tree_needs() -> None:
+    """A path that goes on above the root of the size that is claimed is refused (RFC 9162, 2.1.3.2 and 2.1.4.2)."""
+    one, two, three = (leaf_hash(each) for each in (b"1", b"2", b"3"))
+    pair = node_hash(one, two)
+    root = node_hash(pair, three)
+
+    verify_inclusion(two, 1, 2, [one], pair)
+    with pytest.raises(VerificationError, match="too long"):
+        verify_inclusion(two, 0, 1, [one], pair)
+    verify_consistency(3, 3, [], root, root)
+    with pytest.raises(VerificationError, match="need none"):
+        verify_consistency(3, 3, [three, pair], root, root)
+    verify_consistency(1, 3, [two, three], one, root)
+    with pytest.raises(VerificationError, match="too long"):
+        verify_consistency(1, 2, [two, three], one, root)
+
+
+@pytest.mark.parametrize(("first", "size"), [(0, 0), (-1, 3), (4, 3)])
+def test_nothing_is_proven_outside_the_tree(first: int, size: int) -> None:
+    """No proof is made for a leaf or an older tree that the tree does not have (RFC 6962, 2.1.1 and 2.1.2)."""
+    with pytest.raises(InvalidValueError, match="has no leaf"):
+        inclusion_proof(first, size, dict[str, bytes]().get)
+    with pytest.raises(InvalidValueError, match="cannot be proven"):
+        consistency_proof(first, size, dict[str, bytes]().get)

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from kelarec import AccessRequest, Archive, Recording, StaffId, System
+from kelarec import AccessRequest, Archive, Place, Recording, StaffId, System
 from kelarec.errors import IntegrityError, KelarecError
-from kelarec.storage.description import read_register
+from kelarec.storage.description import read_description, read_register
+from kelarec.storage.engine import open_database, require_schema
 from kelarec.storage.keyring import Keyring
 from kelarec.storage.objects import FolderObjects
 from kelarec.storage.recordings import Recordings
@@ -206,7 +207,7 @@ def test_in_a_row_of_the_catalog(
     with disk_archive.session(by=VEIKKO, purpose="verify-service-event", matter="KELA-1") as session:
 
         def use() -> None:
-            vault.database.close()  # or SQLite would answer from its memory
+            vault.database._engine.dispose()  # or SQLite would answer from its memory
             session.get_details(call.id)
 
         assert flip(disk.catalog, use, clear if which == "clear columns" else sealed, bits=None) == []
@@ -216,4 +217,13 @@ def test_in_the_header_of_the_catalog(disk: "Disk") -> None:
     """A catalog whose file no longer begins as a database does is refused by name (Art. 32(1)(b))."""
     disk.create().close()
     what_sqlite_checks = [*range(18), *range(20, 24)]
-    assert flip(disk.catalog, lambda: disk.open().close(), what_sqlite_checks) == []
+    archive_id, _ = read_description(FolderObjects(disk.objects))
+
+    def look() -> None:  # opening the whole archive would write to its log, and the bytes put back would be a rollback
+        database = open_database(Place(f"sqlite://{disk.catalog}", "FI"), must_exist=True)
+        try:
+            require_schema(database, archive_id=str(archive_id))
+        finally:
+            database.close()
+
+    assert flip(disk.catalog, look, what_sqlite_checks) == []

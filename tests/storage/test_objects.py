@@ -102,7 +102,13 @@ def break_with(error: BaseException) -> Iterator[bytes]:
 
 @pytest.mark.parametrize(
     "error",
-    [BreakingError("fault"), OSError(5, "line dead"), PermissionError("denied"), KeyboardInterrupt()],
+    [
+        BreakingError("fault"),
+        OSError(5, "line dead"),
+        PermissionError("denied"),
+        FileExistsError("odd"),
+        KeyboardInterrupt(),
+    ],
     ids=lambda error: type(error).__name__,
 )
 def test_a_source_that_breaks_leaves_nothing(place: ObjectPlace, error: BaseException) -> None:

@@ -7,7 +7,7 @@ the bytes of a finished write are brought onto the medium.
 import os
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,6 +17,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from kelarec.errors import ObjectExistsError, ObjectNotFoundError, StorageError
 
 _UNFINISHED = ".part"
+_NO_SUCH_OBJECT = (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError)  # a name with a NUL byte
 
 
 class ObjectPlace(Protocol):
@@ -91,24 +92,24 @@ class _Objects:
     def read(self, path: str) -> bytes:
         try:
             return bytes(self._filesystem.cat_file(self._full(path)))
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            raise ObjectNotFoundError(f"There is no object {path}.") from None
+        except _NO_SUCH_OBJECT:
+            raise ObjectNotFoundError(f"There is no object {path!r}.") from None
         except OSError as error:
             raise StorageError(f"The object {path} cannot be read: {error.strerror or error}.") from error
 
     def read_range(self, path: str, start: int, stop: int) -> bytes:
         try:
             return bytes(self._filesystem.cat_file(self._full(path), start=start, end=stop))
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            raise ObjectNotFoundError(f"There is no object {path}.") from None
+        except _NO_SUCH_OBJECT:
+            raise ObjectNotFoundError(f"There is no object {path!r}.") from None
         except OSError as error:
             raise StorageError(f"The object {path} cannot be read: {error.strerror or error}.") from error
 
     def get_size(self, path: str) -> int:
         try:
             return int(self._filesystem.size(self._full(path)))
-        except (FileNotFoundError, NotADirectoryError):
-            raise ObjectNotFoundError(f"There is no object {path}.") from None
+        except _NO_SUCH_OBJECT:
+            raise ObjectNotFoundError(f"There is no object {path!r}.") from None
 
     def iter_paths(self, below: str = "") -> Iterator[str]:
         start = self._full(below) if below else self._root
@@ -166,10 +167,11 @@ class FolderObjects(_Objects):
                 _make_folders(final.parent)
             size = _write_synced(unfinished, chunks, path)
             with _named(path):
-                os.link(unfinished, final)  # unlike a rename, refuses to replace what is there
+                _link_new(unfinished, final, path)
                 _sync_folder(final.parent)
         except BaseException:
-            unfinished.unlink(missing_ok=True)
+            with suppress(OSError):
+                unfinished.unlink(missing_ok=True)
             self._remove_empty_folders(final.parent)
             raise
         unfinished.unlink(missing_ok=True)
@@ -219,10 +221,17 @@ def _named(path: str) -> Iterator[None]:
     """Turn what the medium refuses into an error that names the object."""
     try:
         yield
-    except FileExistsError:
-        raise ObjectExistsError(f"There is an object {path} already.") from None
+    except StorageError:
+        raise
     except OSError as error:
         raise StorageError(f"The object {path} cannot be written: {error.strerror or error}.") from error
+
+
+def _link_new(unfinished: Path, final: Path, path: str) -> None:
+    try:
+        os.link(unfinished, final)  # unlike a rename, refuses to replace what is there
+    except FileExistsError:
+        raise ObjectExistsError(f"There is an object {path} already.") from None
 
 
 def _write_synced(file_path: Path, chunks: Iterable[bytes], path: str) -> int:
@@ -239,7 +248,8 @@ def _write_synced(file_path: Path, chunks: Iterable[bytes], path: str) -> int:
                 file.flush()
                 os.fsync(file.fileno())
     except BaseException:
-        file_path.unlink(missing_ok=True)
+        with suppress(OSError):
+            file_path.unlink(missing_ok=True)
         raise
     return size
 

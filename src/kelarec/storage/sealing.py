@@ -189,6 +189,8 @@ class SealedReader(io.RawIOBase):
                 self._chunk(self._length // CHUNK)  # the end is believed only once it was proved
             return b""
         first, last = self._position // CHUNK, (self._position + wanted - 1) // CHUNK
+        if wanted == left:
+            last = self._length // CHUNK  # the empty chunk that may follow proves the end
         if self._last_chunk is not None and self._last_chunk[0] == first == last:
             chunks = [self._last_chunk[1]]
         else:
