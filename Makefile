@@ -27,6 +27,7 @@ lint: .venv/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy conftest.py docs/conf.py
 	$(BIN)/lint-imports --no-logo
 
 docs: .venv/.dev

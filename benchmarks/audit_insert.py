@@ -14,6 +14,7 @@ import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
+from typing import TypedDict
 
 from sqlalchemy import insert
 
@@ -23,6 +24,15 @@ from kelarec.storage import catalog_tables as tables
 from kelarec.storage.recordings import microseconds
 
 BLOCK, BLOCKS = 100, 12
+
+
+class Places(TypedDict):
+    """Where an archive lies: sealed objects, keys apart from them, and the root key's file."""
+
+    objects: Place
+    keys: Place
+    root_key: str
+    catalog: Place
 
 
 def write_rows(archive: Archive, count: int, *, is_audited: bool) -> float:
@@ -50,7 +60,7 @@ def write_rows(archive: Archive, count: int, *, is_audited: bool) -> float:
     return count / (perf_counter() - started)
 
 
-def places(folder: Path, catalog_url: str) -> dict[str, Place | str]:
+def places(folder: Path, catalog_url: str) -> Places:
     """Return where the archive of the benchmark lies."""
     return {
         "objects": Place(folder / "archive", "FI"),

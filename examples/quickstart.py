@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import TypedDict
 from zoneinfo import ZoneInfo
 
 from kelarec import (
@@ -44,6 +45,14 @@ SECONDS = 5
 RECORDER = System("recorder@node1")
 
 
+class Places(TypedDict):
+    """Where an archive lies: sealed objects, keys apart from them, and the root key's file."""
+
+    objects: Place
+    keys: Place
+    root_key: str
+
+
 def check(holds: bool, what: str) -> None:  # noqa: FBT001  reads as a sentence where it is called
     """Stop the story where it is not true."""
     if not holds:
@@ -55,7 +64,7 @@ def open_archive(folder: Path) -> Archive:
     return Archive.open(**places(folder), clock=CLOCK)
 
 
-def places(folder: Path) -> dict[str, Place | str]:
+def places(folder: Path) -> Places:
     """Return where things lie: sealed objects, keys apart from them, and the root key's file."""
     return {
         "objects": Place(folder / "archive", "FI"),

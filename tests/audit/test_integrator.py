@@ -1,5 +1,6 @@
 """The log of a running archive, on both databases."""
 
+import itertools
 import shutil
 import subprocess
 import sys
@@ -104,7 +105,7 @@ def test_checkpoints_continue_each_other(folder: Path, catalog_url: str) -> None
             append(archive, str(number), 70)
             archive.audit.integrate()
     signed = [open_checkpoint(path.read_bytes(), key) for path in sorted((log / "checkpoints").iterdir())]
-    for older, newer in zip(signed, signed[1:], strict=False):
+    for older, newer in itertools.pairwise(signed):
         proof = consistency_proof(older.size, newer.size, lambda path: (log / path).read_bytes())
         verify_consistency(older.size, newer.size, proof, older.root, newer.root)
     assert len(signed) >= 6

@@ -1,5 +1,6 @@
 """A contact: what is known when a call or chat starts."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from attrs import field, frozen
@@ -18,6 +19,10 @@ def _to_contact_id(text: object) -> str:
 
 def _to_matter(text: object) -> str | None:
     return None if text is None else require_impersonal(text, "matter")
+
+
+def _to_persons(persons: Iterable[Person]) -> tuple[Person, ...]:
+    return tuple(persons)
 
 
 @frozen(kw_only=True)
@@ -50,7 +55,7 @@ class Contact:
     customer: Person | None = field(default=None, validator=optional(instance_of(Person)))
     adviser_id: StaffId | None = field(default=None, validator=optional(instance_of(StaffId)))
     support_expert_id: StaffId | None = field(default=None, validator=optional(instance_of(StaffId)))
-    others: tuple[Person, ...] = field(default=(), converter=tuple, validator=deep_iterable(instance_of(Person)))
+    others: tuple[Person, ...] = field(default=(), converter=_to_persons, validator=deep_iterable(instance_of(Person)))
     matter: str | None = field(default=None, converter=_to_matter)
 
     def __attrs_post_init__(self) -> None:

@@ -1,5 +1,6 @@
 """Staff: who they are, what they promised, and which duties link them to a matter (notice, section 10)."""
 
+from collections.abc import Iterable
 from datetime import date
 from enum import StrEnum
 
@@ -87,6 +88,14 @@ class Duty:
         return self.from_on <= on and (self.through_on is None or on <= self.through_on)
 
 
+def _to_commitments(commitments: Iterable[Commitment]) -> tuple[Commitment, ...]:
+    return tuple(commitments)
+
+
+def _to_duties(duties: Iterable[Duty]) -> tuple[Duty, ...]:
+    return tuple(duties)
+
+
 @frozen(kw_only=True)
 class StaffMember:
     """One who works under the controller's authority.
@@ -103,6 +112,6 @@ class StaffMember:
     identity_code: PersonalIdentityCode = field(validator=instance_of(PersonalIdentityCode), repr=False)
     roles: frozenset[str] = field(converter=to_codes)
     commitments: tuple[Commitment, ...] = field(
-        default=(), converter=tuple, validator=deep_iterable(instance_of(Commitment))
+        default=(), converter=_to_commitments, validator=deep_iterable(instance_of(Commitment))
     )
-    duties: tuple[Duty, ...] = field(default=(), converter=tuple, validator=deep_iterable(instance_of(Duty)))
+    duties: tuple[Duty, ...] = field(default=(), converter=_to_duties, validator=deep_iterable(instance_of(Duty)))
