@@ -24,6 +24,16 @@ from kelarec.storage import catalog_tables as tables
 from kelarec.storage.recordings import microseconds
 
 BLOCK, BLOCKS = 100, 12
+INSERT_RECORDING, INSERT_TOKENS = insert(tables.recordings), insert(tables.tokens)
+ROW = {
+    "kind": "customer-call",
+    "direction": "in",
+    "line": "national-service",
+    "kept_through": 739_000,
+    "adviser_id": "veikko",
+    "state": "kept",
+    "record_object": "bench",
+}
 
 
 class Places(TypedDict):
@@ -43,15 +53,10 @@ def write_rows(archive: Archive, count: int, *, is_audited: bool) -> float:
         recording_id = archive._vault.new_id()
         with database.begin() as connection:
             at = microseconds(datetime.now(UTC))  # noqa: TID251  a benchmark runs by the real clock
-            connection.execute(
-                insert(tables.recordings).values(
-                    id=recording_id.bytes, kind="customer-call", direction="in", line="national-service",
-                    started_at=at, ended_at=at, kept_through=739_000, adviser_id="veikko", state="kept",
-                    record_object="bench", record=os.urandom(256),
-                )
-            )  # fmt: skip
+            row = ROW | {"id": recording_id.bytes, "started_at": at, "ended_at": at, "record": os.urandom(256)}
+            connection.execute(INSERT_RECORDING, row)
             found_by = [{"token": os.urandom(16), "recording_id": recording_id.bytes} for _ in range(3)]
-            connection.execute(insert(tables.tokens), found_by)
+            connection.execute(INSERT_TOKENS, found_by)
             if is_audited:
                 entry = log.new_entry(EntryKind.RECORDING_STORED, by, recording_id=recording_id)
                 log.append(connection, entry)

@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from attrs import frozen
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from kelarec.audit.note import sign_note
 from kelarec.audit.tiles import consistency_proof, grow
@@ -210,13 +210,18 @@ class Integrator:
         if following - size >= LONGEST_BATCH:
             return
         # By whether they have a number, never by position: positions do not become visible in their order.
-        waiting = connection.execute(
-            select(entries.position).where(entries.leaf_index.is_(None)).order_by(entries.position).limit(LONGEST_BATCH)
-        ).scalars()
-        numbers = [{"waiting_at": position, "number": following + offset} for offset, position in enumerate(waiting)]
-        if numbers:
-            statement = update(tables.entries).where(entries.position == bindparam("waiting_at"))
-            connection.execute(statement.values(leaf_index=bindparam("number")), numbers)
+        waiting = (
+            select(entries.position, (func.row_number().over(order_by=entries.position) - 1).label("offset"))
+            .where(entries.leaf_index.is_(None))
+            .order_by(entries.position)
+            .limit(LONGEST_BATCH)
+            .subquery()
+        )
+        connection.execute(
+            update(tables.entries)
+            .where(entries.position == waiting.c.position)
+            .values(leaf_index=following + waiting.c.offset)
+        )
 
     def _read_numbered(self, connection: Connection, size: int) -> list[Any]:
         entries = tables.entries.c

@@ -27,6 +27,7 @@ from kelarec.storage.wrapping import unwrap, wrap
 
 LONGEST_WAIT: Final = timedelta(seconds=10)
 _MOST_TRIES: Final = 5
+_INSERT: Final = insert(tables.entries)
 
 
 class AuditLog:
@@ -69,18 +70,19 @@ class AuditLog:
         committed = commit(entry, self._vault.randomness)
         payload = wrap(key, committed.secret, self._context(entry.id), self._vault.randomness)
         connection.execute(
-            insert(tables.entries).values(
-                id=entry.id.bytes,
-                kind=entry.kind.value,
-                at=microseconds(entry.at),
-                ends_on=ends_on.toordinal(),
-                actor=entry.actor,
-                recording_id=None if entry.recording_id is None else entry.recording_id.bytes,
-                session_id=None if entry.session_id is None else entry.session_id.bytes,
-                purpose=entry.purpose,
-                payload=payload.encode(),
-                leaf=committed.leaf,
-            )
+            _INSERT,
+            {
+                "id": entry.id.bytes,
+                "kind": entry.kind.value,
+                "at": microseconds(entry.at),
+                "ends_on": ends_on.toordinal(),
+                "actor": entry.actor,
+                "recording_id": None if entry.recording_id is None else entry.recording_id.bytes,
+                "session_id": None if entry.session_id is None else entry.session_id.bytes,
+                "purpose": entry.purpose,
+                "payload": payload.encode(),
+                "leaf": committed.leaf,
+            },
         )
 
     @contextmanager

@@ -72,17 +72,17 @@ entries = Table(
     "entries",
     metadata,
     Column("position", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
-    Column("id", LargeBinary(16), nullable=False, unique=True),
+    Column("id", LargeBinary(16), nullable=False),
     Column("kind", String(63), nullable=False),
     Column("at", BigInteger, nullable=False, index=True),
     Column("ends_on", Integer, nullable=False, index=True),
     Column("actor", String(140), nullable=False),
-    Column("recording_id", LargeBinary(16), index=True),
-    Column("session_id", LargeBinary(16), index=True),
+    Column("recording_id", LargeBinary(16)),
+    Column("session_id", LargeBinary(16)),
     Column("purpose", String(63)),
     Column("payload", LargeBinary, nullable=False),
     Column("leaf", LargeBinary, nullable=False),
-    Column("leaf_index", BigInteger, unique=True),
+    Column("leaf_index", BigInteger),
 )
 Index(
     "entries_waiting",
@@ -90,6 +90,14 @@ Index(
     sqlite_where=entries.c.leaf_index.is_(None),
     postgresql_where=entries.c.leaf_index.is_(None),
 )
+for _name, _column in (("leaf", entries.c.leaf_index), ("recording", entries.c.recording_id)):
+    Index(
+        f"entries_by_{_name}",
+        _column,
+        unique=_name == "leaf",
+        sqlite_where=_column.is_not(None),
+        postgresql_where=_column.is_not(None),
+    )
 
 leases = Table(
     "leases",
