@@ -7,8 +7,9 @@ import time
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kelarec.audit.note import sign_checkpoint, to_verification_key
+from kelarec.audit.proofs import verify_inclusion
 from kelarec.audit.tiles import grow, inclusion_proof
-from kelarec.audit.verify import Checkpoint, leaf_hash, verify_inclusion, verify_log
+from kelarec.audit.verify import Checkpoint, leaf_hash, verify_log
 
 ENTRIES = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
 BATCH = 4096

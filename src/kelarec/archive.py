@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -145,7 +145,12 @@ class Archive(AbstractContextManager["Archive"]):
         catalog_file = _find_catalog_file(catalog)
         if catalog_file is not None and catalog_file.exists():
             raise ArchiveExistsError(f"There is a catalog already at {catalog_file}.")
-        made = [place.folder for place in (objects, keys) if not place.folder.exists()]
+        missing = [
+            folder
+            for place in (objects, keys)
+            for folder in (place.folder, *place.folder.parents)
+            if not folder.exists()
+        ]
         try:
             return cls._create(
                 register,
@@ -158,7 +163,7 @@ class Archive(AbstractContextManager["Archive"]):
                 randomness=randomness,
             )
         except BaseException:
-            _remove_half_made([objects.folder, keys.folder], made, catalog_file)
+            _remove_half_made([objects.folder, keys.folder], missing, catalog_file)
             raise
 
     @classmethod
@@ -274,7 +279,7 @@ def _find_catalog_file(catalog: Place) -> Path | None:
     return find_sqlite_file(catalog)
 
 
-def _remove_half_made(folders: list[Path], made: list[Path], catalog_file: Path | None) -> None:
+def _remove_half_made(folders: list[Path], missing: list[Path], catalog_file: Path | None) -> None:
     """Remove what a failed creation wrote into places that were empty before, and the folders it made itself."""
     if catalog_file is not None:
         catalog_file.unlink(missing_ok=True)
@@ -284,5 +289,6 @@ def _remove_half_made(folders: list[Path], made: list[Path], catalog_file: Path 
                 shutil.rmtree(entry)
             else:
                 entry.unlink()
-        if folder in made and folder.exists():
+    for folder in missing:  # from the innermost outwards
+        with suppress(OSError):
             folder.rmdir()

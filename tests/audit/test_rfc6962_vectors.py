@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from kelarec.audit.proofs import verify_consistency, verify_inclusion
 from kelarec.audit.tiles import consistency_proof, inclusion_proof
-from kelarec.audit.verify import VerificationError, leaf_hash, node_hash, verify_consistency, verify_inclusion
+from kelarec.audit.verify import VerificationError, leaf_hash, node_hash
 from kelarec.errors import InvalidValueError
 
 VECTORS: dict[str, Any] = json.loads((Path(__file__).parents[1] / "data" / "rfc6962.json").read_text())

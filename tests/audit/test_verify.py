@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import kelarec.audit.verify as verifier
 from kelarec.audit.note import sign_checkpoint, sign_note, to_verification_key
+from kelarec.audit.proofs import verify_consistency, verify_inclusion
 from kelarec.audit.tiles import MAX_ENTRY, consistency_proof, grow, inclusion_proof
 from kelarec.audit.verify import (
     COSIGNATURE,
@@ -19,8 +20,6 @@ from kelarec.audit.verify import (
     VerificationKey,
     leaf_hash,
     open_checkpoint,
-    verify_consistency,
-    verify_inclusion,
     verify_log,
 )
 from kelarec.errors import InvalidValueError

@@ -12,6 +12,7 @@ one writes the same tiles again.
     audit/payloads/<end>/<from>-<to>   salts and payloads, sealed
 """
 
+import logging
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -24,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from kelarec.audit.note import sign_note
+from kelarec.audit.proofs import verify_consistency
 from kelarec.audit.tiles import consistency_proof, grow
 from kelarec.audit.verify import (
     ED25519,
@@ -34,7 +36,6 @@ from kelarec.audit.verify import (
     get_tile,
     leaf_hash,
     open_checkpoint,
-    verify_consistency,
 )
 from kelarec.errors import (
     CatalogError,
@@ -42,6 +43,7 @@ from kelarec.errors import (
     ClockError,
     ForkedLogError,
     IntegrityError,
+    KelarecError,
     ObjectExistsError,
     ObjectNotFoundError,
 )
@@ -56,10 +58,11 @@ _LEASE: Final = "integrator"
 _LEASE_FOR: Final = timedelta(seconds=30)
 _PAUSE: Final = timedelta(seconds=2)
 _NOBODY: Final = ""
+_LOGGER: Final = logging.getLogger("kelarec.audit")
 _CATALOG_FIRST_LINE: Final = "kelarec catalog v1"
 
 Witness = Callable[[bytes], bytes | None]
-"""Takes a signed checkpoint and keeps it elsewhere; may return cosignature lines to put under it."""
+"""Takes a signed checkpoint and keeps it elsewhere; may return a signature line (c2sp.org/tlog-cosignature) for it."""
 
 
 @frozen
@@ -264,8 +267,15 @@ class Integrator:
             raise ForkedLogError(f"The log does not continue the one that was signed: {error}") from None
 
     def _show_witnesses(self, note: bytes) -> bytes:
+        """Return the checkpoint with the cosignatures of those who gave one; no witness can hold up the log."""
         for witness in self._witnesses:
-            note += witness(note) or b""
+            try:
+                cosigned = note + (witness(note) or b"")
+                open_checkpoint(cosigned, self._key)
+            except (VerificationError, KelarecError, OSError) as error:
+                _LOGGER.warning("A witness did not cosign a checkpoint: %s", type(error).__name__)
+            else:
+                note = cosigned
         return note
 
     def _write_payloads(self, size: int, rows: list[Any]) -> None:

@@ -1,5 +1,6 @@
 """The log: entries written in the transaction of the change they tell of, read by those whose role grants it."""
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
@@ -27,6 +28,8 @@ from kelarec.storage.wrapping import unwrap, wrap
 
 LONGEST_WAIT: Final = timedelta(seconds=10)
 _MOST_TRIES: Final = 5
+_TRIES_AT_END: Final = 50
+_PAUSE_AT_END: Final = 0.1
 _INSERT: Final = insert(tables.entries).inline()  # nobody asks for the position, so no server has to return it
 
 
@@ -115,7 +118,10 @@ class AuditLog:
     def close(self) -> None:
         """Bring what waits into the tree, and do no more in the background."""
         self._background.stop()
-        self._integrator.integrate()
+        for _ in range(_TRIES_AT_END):
+            if self._integrator.integrate() is not None or not self.count_waiting():
+                return
+            time.sleep(_PAUSE_AT_END)  # another process is at it, and what waits may have come after it looked
 
     def integrate(self) -> TreeHead | None:
         """Bring what waits into the tree now; return the newest checkpoint, or None if another process is at it.
@@ -177,7 +183,8 @@ class AuditLog:
         clause = self._clause_against(by, act)
         if clause is not None:
             entry = self.new_entry(EntryKind.DENIED, by, act=act.value, clause=clause)
-            raise self.deny(entry, f"{by} may not {act.value}: {clause}.", clause=clause)
+            advice = "Ask someone whose role grants it and whose commitment is in force; the denial is in the log."
+            raise self.deny(entry, f"{by} may not {act.value}: {clause}.", clause=clause, advice=advice)
 
     def _clause_against(self, by: StaffId, act: Act) -> str | None:
         with self._vault.database.begin() as connection:

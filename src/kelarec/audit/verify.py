@@ -13,7 +13,7 @@ import base64
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial, reduce
+from functools import lru_cache, partial
 from hashlib import sha256
 from itertools import product
 from pathlib import Path
@@ -74,62 +74,6 @@ def tree_root(levels: Iterable[Sequence[bytes]]) -> bytes:
     return root_hash(right)
 
 
-def verify_inclusion(leaf_hash: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> None:
-    """Check that a leaf stands at an index of the tree of a size in leaves. Source: RFC 9162, 2.1.3.2."""
-    where = f"inclusion proof of leaf {index} in the tree of {size}"
-    if not 0 <= index < size:
-        raise VerificationError(where, "that tree has no such leaf")
-    if _climb([leaf_hash, *proof], index, size - 1, where)[0] != root:
-        raise VerificationError(where, "it leads to another root")
-
-
-def verify_consistency(size1: int, size2: int, proof: Sequence[bytes], root1: bytes, root2: bytes) -> None:
-    """Check that a tree of one leaf or more is the beginning of a later one. Source: RFC 9162, 2.1.4.2."""
-    where = f"consistency proof from the tree of {size1} to that of {size2}"
-    if not 0 < size1 <= size2:
-        raise VerificationError(where, "the older tree has no leaf, or more than the newer one")
-    if bool(proof) != (size1 < size2):
-        raise VerificationError(where, "it is empty, or the trees are of one size and need none")
-    old = new = root2
-    if proof:
-        full = (
-            size1 & -size1
-        ).bit_length() - 1  # the way up begins at the older tree's last full subtree, of this height
-        path = [root1, *proof] if size1 == 1 << full else proof
-        new, left = _climb(path, (size1 - 1) >> full, (size2 - 1) >> full, where)
-        old = reduce(lambda node, sibling: node_hash(sibling, node), left, path[0])
-    if (old, new) != (root1, root2):
-        raise VerificationError(where, "it leads to another older or newer root")
-
-
-def _climb(path: Sequence[bytes], position: int, last: int, where: str) -> tuple[bytes, list[bytes]]:
-    # the root that a node and its siblings lead to, and the siblings on its left, which an older tree has too
-    if any(len(each) != HASH_SIZE for each in path):
-        raise VerificationError(where, f"a hash in it does not have {HASH_SIZE} bytes")
-    node, left = path[0], []
-    for sibling in path[1:]:
-        if last == 0:
-            raise VerificationError(where, "it is too long")
-        if position % 2 or position == last:
-            node = node_hash(sibling, node)
-            left.append(sibling)
-            while position and position % 2 == 0:  # an unpaired last node goes up as it is
-                position, last = position >> 1, last >> 1
-        else:
-            node = node_hash(node, sibling)
-        position, last = position >> 1, last >> 1
-    if last:
-        raise VerificationError(where, "it is too short")
-    return node, left
-
-
-def _from_base64(text: str) -> bytes:
-    raw = base64.b64decode(text, validate=True)
-    if base64.b64encode(raw).decode() != text:  # the last character can have bits that mean nothing
-        raise ValueError
-    return raw
-
-
 def _is_name(text: str) -> bool:
     return text != "" and not any(c.isspace() or c < " " or c == "+" or "\ud800" <= c <= "\udfff" for c in text)
 
@@ -143,8 +87,7 @@ class VerificationKey:
     public: bytes
 
     def __post_init__(self) -> None:
-        known = self.kind in {ED25519, COSIGNATURE} and len(self.public) == HASH_SIZE
-        if not known or not _is_name(self.name):
+        if self.kind not in {ED25519, COSIGNATURE} or len(self.public) != HASH_SIZE or not _is_name(self.name):
             raise VerificationError("verification key", f"{self.name!r} is no name, or its key is of no known kind")
 
     @classmethod
@@ -152,12 +95,14 @@ class VerificationKey:
         """Read a key written as ``name+id+base64``, exactly so."""
         try:
             name, _, material = text.split("+", 2)
-            raw = _from_base64(material)
+            raw = base64.b64decode(material, validate=True)
         except ValueError:
             raise VerificationError("verification key", f"{text!r} is not name+id+base64") from None
         key = cls(name, raw[0] if raw else 0, raw[1:])
         if key.to_vkey() != text:
-            raise VerificationError("verification key", f"the id in {text!r} is not that of the key")
+            raise VerificationError(
+                "verification key", f"the id in {text!r} is not that of the key, or it is spelled otherwise"
+            )
         return key
 
     def to_vkey(self) -> str:
@@ -204,10 +149,11 @@ def open_note(data: bytes, keys: Iterable[VerificationKey], where: str = "note")
         try:
             note.text.decode()
             dash, name, signature = line.decode().split(" ")
-            raw = _from_base64(signature)
+            raw = base64.b64decode(signature, validate=True)
         except ValueError:
             raise VerificationError(where, f"it is not UTF-8, or {line!r} is not a signature line") from None
-        if dash != "\N{EM DASH}" or not _is_name(name) or len(raw) < 5:  # noqa: PLR2004  # the id and something
+        exact = base64.b64encode(raw).decode() == signature  # its last character can have bits that mean nothing
+        if dash != "\N{EM DASH}" or not _is_name(name) or not exact or not raw[4:]:  # the id and something
             raise VerificationError(where, f"{line!r} is not a signature line")
         signer = f"{name}+{raw[:4].hex()}"
         if signer in known:
@@ -228,19 +174,6 @@ class Checkpoint:
     size: int
     root: bytes
 
-    @classmethod
-    def from_text(cls, text: bytes, where: str = "checkpoint") -> Self:
-        """Read a checkpoint's text, written exactly as a log writes it."""
-        try:
-            origin, size, root, _ = text.decode().split("\n")
-            checkpoint = cls(origin, int(size), _from_base64(root))
-        except ValueError:
-            raise VerificationError(where, "it is not three lines of origin, size and root hash") from None
-        possible = origin != "" and 0 <= checkpoint.size < 1 << 63 and len(checkpoint.root) == HASH_SIZE
-        if not possible or checkpoint.to_text() != text:
-            raise VerificationError(where, "its origin, size or root hash is not in the one form it may have")
-        return checkpoint
-
     def to_text(self) -> bytes:
         """Write the text that is signed."""
         return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\n".encode()
@@ -250,13 +183,17 @@ def open_checkpoint(
     data: bytes, key: VerificationKey, witnesses: Iterable[VerificationKey] = (), where: str = "checkpoint"
 ) -> Checkpoint:
     """Read a checkpoint that the log whose key is given has signed; its origin is the key's name."""
-    return _state_in(open_note(data, [key, *witnesses], where), key, where)
-
-
-def _state_in(note: Note, key: VerificationKey, where: str) -> Checkpoint:
+    note = open_note(data, [key, *witnesses], where)
     if key not in note.signatures:
         raise VerificationError(where, f"the log's key {key} has not signed it")
-    checkpoint = Checkpoint.from_text(note.text, where)
+    try:
+        origin, size, root, _ = note.text.decode().split("\n")
+        checkpoint = Checkpoint(origin, int(size), base64.b64decode(root, validate=True))
+    except ValueError:
+        raise VerificationError(where, "it is not three lines of origin, size and root hash") from None
+    possible = 0 <= checkpoint.size < 1 << 63 and len(checkpoint.root) == HASH_SIZE
+    if not possible or checkpoint.to_text() != note.text:
+        raise VerificationError(where, "its origin, size or root hash is not in the one form it may have")
     if checkpoint.origin != key.name:
         raise VerificationError(where, f"it is of the log {checkpoint.origin!r}, not of {key.name!r}")
     return checkpoint
@@ -313,14 +250,6 @@ def get_bundle(read: Read, index: int, width: int = TILE_WIDTH) -> list[bytes]:
     return entries[:width]
 
 
-class _Part(NamedTuple):
-    level: int
-    number: int
-    width: int
-    # its hashes by the tile and by what lies below it; only one if they agree, or the other is missing
-    versions: list[list[bytes]]
-
-
 class _Walk:
     def __init__(self, read: Read) -> None:
         self.read = read
@@ -338,52 +267,52 @@ class _Walk:
             self.add(problem.where, problem.happened)
             return []
 
-    def part(self, level: int, index: int, width: int = TILE_WIDTH) -> _Part:
+    def versions(self, level: int, index: int, width: int) -> list[list[bytes]]:
+        # hashes by the tile and by what lies below it; only one if they agree, or the other is missing
         tile = self.attempt(get_tile, level, index, width)
         if level:
             claims = enumerate(tile or [b""] * width, start=index * TILE_WIDTH)
-            below = [self.root([self.part(level - 1, child)], claim) or claim for child, claim in claims]
+            below = [self.root([(level - 1, child, TILE_WIDTH)], claim) or claim for child, claim in claims]
         else:
             below = [sha256(b"\x00" + entry).digest() for entry in self.attempt(get_bundle, index, width)]
         versions = [each for each in (tile, below) if each and all(each)]
-        return _Part(level, index, width, versions[:1] if tile == below else versions)
+        return versions[:1] if tile == below else versions
 
-    def root(self, parts: Sequence[_Part], claim: bytes) -> bytes:
+    def root(self, tiles: Sequence[tuple[int, int, int]], claim: bytes) -> bytes:
         # where a tile and what lies below it differ, the one that leads to the claimed root is right
-        choices = list(product(*(part.versions for part in parts)))
+        found = [self.versions(*each) for each in tiles]
+        choices = list(product(*found))
         right = next((choice for choice in choices if tree_root(choice) == claim), None)
-        for at, part in enumerate(parts):
-            if len(part.versions) > 1:
-                self.blame(part, right[at] if right else None)
+        for at, versions in enumerate(found):
+            if len(versions) > 1:
+                self.blame(*tiles[at], versions, right[at] if right else None)
         return claim if right is not None else tree_root(choices[-1]) if choices else b""
 
-    def blame(self, part: _Part, right: list[bytes] | None) -> None:
-        path, (tile, below) = tile_path(*part[:3]), part.versions
-        for i in (i for i in range(part.width) if tile[i] != below[i]):
-            child = part.number * TILE_WIDTH + i
-            where = tile_path(part.level - 1, child) if part.level else bundle_path(part.number, part.width)
+    def blame(self, level: int, index: int, width: int, versions: list[list[bytes]], right: list[bytes] | None) -> None:
+        path, (tile, below) = tile_path(level, index, width), versions
+        for i in (i for i in range(width) if tile[i] != below[i]):
+            child = index * TILE_WIDTH + i
+            where = tile_path(level - 1, child) if level else bundle_path(index, width)
             if right is not below:
-                what = "it, with all below it," if part.level else f"leaf {child}"
+                what = "it, with all below it," if level else f"leaf {child}"
                 self.add(where, f"{what} is not what hash {i} of {path} stands for")
             if right is not tile:
                 self.add(path, f"hash {i} is not that of {where}")
 
-    def compare(self, old: Checkpoint, newest: Checkpoint, tile: Callable[[int, int, int], list[bytes]]) -> None:
+    def require_beginning(self, old: Checkpoint, size: int, tile: Callable[[int, int, int], list[bytes]]) -> None:
         where = f"checkpoints/{old.size:020d}"
-        if old.size > newest.size:
-            self.add(where, f"rollback: it signs {old.size} entries, the log has {newest.size}")
-            return
+        if old.size > size:
+            raise VerificationError(where, f"rollback: it signs {old.size} entries, the log has {size}")
         levels = []
         for level, index, width in iter_rightmost(old.size):  # its partial tiles are the beginnings of today's
-            held = min(TILE_WIDTH, (newest.size >> 8 * level) - index * TILE_WIDTH)
-            if any(problem.where == tile_path(level, index, held) for problem in self.problems):
-                self.add(
-                    where, f"it could not be told if it is the log's beginning, {tile_path(level, index, held)} is bad"
-                )
-                return
+            held = min(TILE_WIDTH, (size >> 8 * level) - index * TILE_WIDTH)
+            path = tile_path(level, index, held)
+            if any(problem.where == path for problem in self.problems):
+                raise VerificationError(where, f"it could not be told if the log begins so, {path} is bad")
             levels.append(tile(level, index, held)[:width])
         if tree_root(levels) != old.root:
-            self.add(where, f"forked log or rollback: the {old.size} entries it signs are not the log's beginning")
+            happened = f"forked log or rollback: the {old.size} entries it signs are not the log's beginning"
+            raise VerificationError(where, happened)
 
 
 @dataclass(frozen=True)
@@ -407,7 +336,7 @@ def verify_log(
     read: Read,
     key: VerificationKey,
     *,
-    witnesses: Iterable[VerificationKey] = (),
+    witnesses: Sequence[VerificationKey] = (),
     quorum: int | None = None,
     previous: Iterable[bytes] = (),
 ) -> LogReport:
@@ -416,30 +345,24 @@ def verify_log(
     As many witnesses as the quorum says must have signed, all if it says nothing. The error lists every problem, save
     that nothing is read below a checkpoint that the log's key has not signed. Memory: a bundle, a tile of each level.
     """
-    witnesses = list(witnesses)
-    data = read("checkpoint")
-    if data is None:
+    if (data := read("checkpoint")) is None:
         raise VerificationError("checkpoint", "it is missing")
-    note = open_note(data, [key, *witnesses], "checkpoint")
-    checkpoint = _state_in(note, key, "checkpoint")
+    checkpoint = open_checkpoint(data, key, witnesses)
+    note = open_note(data, [key, *witnesses])
     walk = _Walk(read)
-    timed = {
-        signer: raw for signer, raw in note.signatures.items() if signer.kind == COSIGNATURE and signer in witnesses
-    }
-    seen = {str(signer): int.from_bytes(raw[:8]) for signer, raw in timed.items()}
+    timed = [each for each in witnesses if each.kind == COSIGNATURE and each in note.signatures]
+    seen = {str(each): int.from_bytes(note.signatures[each][:8]) for each in timed}
     if len(seen) < (needed := len(witnesses) if quorum is None else quorum):
         walk.add("checkpoint", f"{len(seen)} of the witnesses have signed it, {needed} must have")
-    root = walk.root([walk.part(*each) for each in iter_rightmost(checkpoint.size)], checkpoint.root)
+    root = walk.root(list(iter_rightmost(checkpoint.size)), checkpoint.root)
     if root and root != checkpoint.root:
-        walk.add(
-            "checkpoint", f"it signs the root {checkpoint.root.hex()}, its {checkpoint.size} entries have {root.hex()}"
-        )
+        walk.add("checkpoint", f"it signs the root {checkpoint.root.hex()}, its entries have {root.hex()}")
     tile = lru_cache(maxsize=64)(partial(get_tile, read))
     count = 0
     for count, older in enumerate(previous, start=1):
         try:
             old = open_checkpoint(older, key, witnesses, f"older checkpoint {count}")
-            walk.compare(old, checkpoint, tile)
+            walk.require_beginning(old, checkpoint.size, tile)
         except VerificationError as problem:
             walk.add(problem.where, problem.happened)
     if walk.problems:
@@ -452,9 +375,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Verify an audit log.")
     parser.add_argument("folder", type=Path, metavar="LOG_FOLDER")
     parser.add_argument("key", metavar="VKEY")
-    parser.add_argument(
-        "--witness", action="append", default=[], metavar="VKEY", help="a witness that must have signed"
-    )
+    parser.add_argument("--witness", action="append", default=[], metavar="VKEY", help="who must have signed")
     parser.add_argument("--quorum", type=int, help="how many of the witnesses suffice")
     parser.add_argument("--previous", action="append", default=[], type=Path, metavar="CHECKPOINT_FILE")
     given = parser.parse_args(arguments)

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import BinaryIO, Final
 
 from kelarec.audit.entries import EntryKind
@@ -13,13 +13,14 @@ from kelarec.domain.people import Actor
 from kelarec.domain.recording import Part, Recording, RecordingDetails
 from kelarec.domain.register import Register
 from kelarec.domain.staff_acts import Act
-from kelarec.errors import EmptyContentError, InvalidValueError, OutsideNoticeError, UnreadableAudioError
+from kelarec.errors import EmptyContentError, InvalidValueError, OutsideNoticeError
 from kelarec.media import wav
 from kelarec.storage.json_form import to_json
 from kelarec.storage.recordings import Record, Recordings
 from kelarec.storage.vault import Vault
 
 _PIECE: Final = 256 * 1024
+_CLOCKS_APART: Final = timedelta(minutes=5)
 
 
 class Capture:
@@ -51,7 +52,8 @@ class Capture:
 
         Raises:
             UnknownLineError: The register declares no such line.
-            OutsideNoticeError: The notice does not cover it, or its retention would be over already.
+            OutsideNoticeError: The notice does not cover it, its retention would be over already, or it starts more
+                than five minutes in the future.
             EndBeforeStartError: It ends before it starts.
             EmptyContentError: There is no content.
             UnreadableAudioError: A call's content is no whole WAV file.
@@ -67,6 +69,8 @@ class Capture:
                 f"The register declares no category {', '.join(sorted(undeclared))}.",
                 advice="Use codes of the register's categories.",
             )
+        if contact.started_at > self._vault.now() + _CLOCKS_APART:
+            raise OutsideNoticeError("The contact starts in the future.", advice="Check the clock that dated it.")
         recording = Recording(
             id=self._vault.new_id(),
             kind=contact.kind,
@@ -129,9 +133,20 @@ class _Source:
         self.length = 0
         self._file = file
 
+    def _read_head(self) -> bytes:
+        head = b""
+        while len(head) < wav.LONGEST_HEADER:  # a socket gives less than it is asked for
+            piece = self._file.read(_PIECE)
+            if not isinstance(piece, bytes):
+                raise InvalidValueError("The content is not a binary file.", advice="Open it in binary mode.")
+            if not piece:
+                break
+            head += piece
+        return head
+
     def iter_pieces(self) -> Iterator[bytes]:
         """Go through the content once; raises if it is empty or, being audio, no whole WAV file."""
-        head = self._file.read(_PIECE)
+        head = self._read_head()
         if not head:
             raise EmptyContentError("The recording has no content.")
         form = wav.parse_wav(head) if self.media_type == wav.MEDIA_TYPE else None
@@ -140,7 +155,5 @@ class _Source:
             self.length += len(piece)
             yield piece
             piece = self._file.read(_PIECE)
-            if not isinstance(piece, bytes):
-                raise UnreadableAudioError("The content is not a binary file.")
         if form is not None:
             form.require_whole(self.length)

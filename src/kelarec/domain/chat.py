@@ -23,6 +23,7 @@ class Message:
     Raises:
         NaiveInstantError: The instant has no time zone.
         EmptyContentError: The text is empty.
+        InvalidValueError: The text holds half a character (a lone surrogate).
     """
 
     sent_at: datetime = field(converter=to_utc)
@@ -33,6 +34,8 @@ class Message:
     def _has_text(self, _: object, value: object) -> None:
         if not isinstance(value, str) or not value.strip():
             raise EmptyContentError("A chat message is empty.")
+        if any("\ud800" <= character <= "\udfff" for character in value):
+            raise InvalidValueError("A chat message is no valid Unicode.", advice="Decode it again from its source.")
 
 
 def _to_messages(messages: Iterable[Message]) -> tuple[Message, ...]:

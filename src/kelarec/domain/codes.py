@@ -48,6 +48,28 @@ class State(StrEnum):
     RESTRICTED = "restricted"
 
 
+def to_kind(code: str) -> Kind:
+    """Return the kind of a code.
+
+    Raises:
+        InvalidValueError: There is no such kind.
+    """
+    if code not in set(Kind):
+        raise InvalidValueError("There is no such kind of contact.", advice=f"Use one of: {', '.join(Kind)}.")
+    return Kind(code)
+
+
+def to_direction(code: str) -> Direction:
+    """Return the direction of a code.
+
+    Raises:
+        InvalidValueError: There is no such direction.
+    """
+    if code not in set(Direction):
+        raise InvalidValueError("There is no such direction.", advice=f"Use one of: {', '.join(Direction)}.")
+    return Direction(code)
+
+
 def require_code(text: object, what: str) -> str:
     """Return a code unchanged.
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from attrs import field, frozen
 from attrs.validators import deep_iterable, instance_of, optional
 
-from kelarec.domain.codes import Direction, Kind, is_code
+from kelarec.domain.codes import Direction, Kind, is_code, to_direction, to_kind
 from kelarec.domain.free_text import require_impersonal, require_text
 from kelarec.domain.instants import to_utc
 from kelarec.domain.people import Person, StaffId
@@ -48,8 +48,8 @@ class Contact:
     """
 
     contact_id: str = field(converter=_to_contact_id)
-    kind: Kind = field(converter=Kind)
-    direction: Direction = field(default=Direction.INBOUND, converter=Direction)
+    kind: Kind = field(converter=to_kind)
+    direction: Direction = field(default=Direction.INBOUND, converter=to_direction)
     line: str = field(validator=is_code)
     started_at: datetime = field(converter=to_utc)
     customer: Person | None = field(default=None, validator=optional(instance_of(Person)))

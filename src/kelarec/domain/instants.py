@@ -6,7 +6,7 @@ Every promise of the notice that names a day means a day in Finland.
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from kelarec.errors import NaiveInstantError
+from kelarec.errors import InvalidValueError, NaiveInstantError
 
 HELSINKI = ZoneInfo("Europe/Helsinki")
 
@@ -15,8 +15,11 @@ def to_utc(instant: datetime) -> datetime:
     """Return the same instant in UTC.
 
     Raises:
+        InvalidValueError: It is not a datetime.
         NaiveInstantError: The instant has no time zone.
     """
+    if not isinstance(instant, datetime):
+        raise InvalidValueError("An instant is not a datetime.", advice="Give an aware datetime.")
     if instant.tzinfo is None or instant.utcoffset() is None:
         raise NaiveInstantError(f"The instant {instant.isoformat()} has no time zone.")
     return instant.astimezone(UTC)

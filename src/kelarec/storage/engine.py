@@ -21,7 +21,7 @@ from kelarec.storage import catalog_tables as tables
 from kelarec.storage.places import Place
 
 POSTGRESQL: Final = "postgresql+psycopg"
-_WAIT_SECONDS: Final = 10
+_WAIT_SECONDS: Final = 60  # SQLite lets waiting writers try again by chance, not in turn
 
 
 class Database:
@@ -48,6 +48,10 @@ class Database:
         except DatabaseError as error:
             raise CatalogError(
                 f"The catalog refuses: {error.orig}.", advice="Nothing of this step was done; mend it and repeat."
+            ) from error
+        except UnicodeDecodeError as error:  # SQLite's own tables were damaged, so not even its complaint can be read
+            raise CatalogError(
+                "The catalog is damaged.", advice="Restore it, or rebuild it from the objects."
             ) from error
 
     def take_turn(self, connection: Connection, name: str) -> None:

@@ -1,6 +1,6 @@
 """Object places: named sequences of bytes that appear whole, stay as they are, and go for good.
 
-One contract for every backend, checked by `kelarec.testing.object_suite`. What a backend adds is durability: how
+One contract for every backend. What a backend adds is durability: how
 the bytes of a finished write are brought onto the medium.
 """
 

@@ -1,4 +1,4 @@
-"""For those who embed kelarec: a pytest plugin, builders, strategies and conformance suites.
+"""For those who embed kelarec: a pytest plugin, a clock to move, builders, and hypothesis strategies.
 
-The plugin loads with pytest by itself; everything else is imported by name and needs hypothesis or pytest.
+The plugin loads with pytest by itself; everything else is imported by name. Strategies need hypothesis.
 """
