@@ -21,7 +21,7 @@ quickstart: .venv/.core
 test: .venv/.dev lint docs
 	$(BIN)/python -m coverage erase
 	$(BIN)/python -m coverage run -m pytest
-	@$(BIN)/python -m coverage report --fail-under=90 | tail -n 1
+	@$(BIN)/python -m coverage report --fail-under=90 >.coverage.txt || { cat .coverage.txt; exit 1; }
 
 lint: .venv/.dev
 	$(BIN)/ruff check .

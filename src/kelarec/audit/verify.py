@@ -100,9 +100,7 @@ class VerificationKey:
             raise VerificationError("verification key", f"{text!r} is not name+id+base64") from None
         key = cls(name, raw[0] if raw else 0, raw[1:])
         if key.to_vkey() != text:
-            raise VerificationError(
-                "verification key", f"the id in {text!r} is not that of the key, or it is spelled otherwise"
-            )
+            raise VerificationError("verification key", f"the id or spelling of {text!r} is not that of the key")
         return key
 
     def to_vkey(self) -> str:
@@ -191,8 +189,7 @@ def open_checkpoint(
         checkpoint = Checkpoint(origin, int(size), base64.b64decode(root, validate=True))
     except ValueError:
         raise VerificationError(where, "it is not three lines of origin, size and root hash") from None
-    possible = 0 <= checkpoint.size < 1 << 63 and len(checkpoint.root) == HASH_SIZE
-    if not possible or checkpoint.to_text() != note.text:
+    if not 0 <= checkpoint.size < 1 << 63 or len(checkpoint.root) != HASH_SIZE or checkpoint.to_text() != note.text:
         raise VerificationError(where, "its origin, size or root hash is not in the one form it may have")
     if checkpoint.origin != key.name:
         raise VerificationError(where, f"it is of the log {checkpoint.origin!r}, not of {key.name!r}")
@@ -212,12 +209,10 @@ bundle_path: Final = partial(tile_path, "entries")
 
 def iter_rightmost(size: int) -> Iterator[tuple[int, int, int]]:
     """Give level, index, width of each partial tile, lowest first. Source: tlog-tiles, Partial Tiles."""
-    level = 0
-    while size:
-        size, width = divmod(size, TILE_WIDTH)
+    for level in range(8):  # a size has up to 63 bits
+        index, width = divmod(size >> 8 * level, TILE_WIDTH)
         if width:
-            yield level, size, width
-        level += 1
+            yield level, index, width
 
 
 def _read_wide(read: Read, kind: int | str, index: int, width: int) -> tuple[str, bytes, int]:
@@ -253,6 +248,7 @@ def get_bundle(read: Read, index: int, width: int = TILE_WIDTH) -> list[bytes]:
 class _Walk:
     def __init__(self, read: Read) -> None:
         self.read = read
+        self.tile = lru_cache(maxsize=64)(partial(get_tile, read))  # for older checkpoints, which share tiles
         self.problems: list[VerificationError] = []
 
     def add(self, where: str, happened: str) -> None:
@@ -299,7 +295,7 @@ class _Walk:
             if right is not tile:
                 self.add(path, f"hash {i} is not that of {where}")
 
-    def require_beginning(self, old: Checkpoint, size: int, tile: Callable[[int, int, int], list[bytes]]) -> None:
+    def require_beginning(self, old: Checkpoint, size: int) -> None:
         where = f"checkpoints/{old.size:020d}"
         if old.size > size:
             raise VerificationError(where, f"rollback: it signs {old.size} entries, the log has {size}")
@@ -309,10 +305,9 @@ class _Walk:
             path = tile_path(level, index, held)
             if any(problem.where == path for problem in self.problems):
                 raise VerificationError(where, f"it could not be told if the log begins so, {path} is bad")
-            levels.append(tile(level, index, held)[:width])
+            levels.append(self.tile(level, index, held)[:width])
         if tree_root(levels) != old.root:
-            happened = f"forked log or rollback: the {old.size} entries it signs are not the log's beginning"
-            raise VerificationError(where, happened)
+            raise VerificationError(where, "forked log or rollback: what it signs is not the log's beginning")
 
 
 @dataclass(frozen=True)
@@ -357,12 +352,11 @@ def verify_log(
     root = walk.root(list(iter_rightmost(checkpoint.size)), checkpoint.root)
     if root and root != checkpoint.root:
         walk.add("checkpoint", f"it signs the root {checkpoint.root.hex()}, its entries have {root.hex()}")
-    tile = lru_cache(maxsize=64)(partial(get_tile, read))
     count = 0
     for count, older in enumerate(previous, start=1):
         try:
             old = open_checkpoint(older, key, witnesses, f"older checkpoint {count}")
-            walk.require_beginning(old, checkpoint.size, tile)
+            walk.require_beginning(old, checkpoint.size)
         except VerificationError as problem:
             walk.add(problem.where, problem.happened)
     if walk.problems:
@@ -388,14 +382,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         key, *witnesses = (VerificationKey.from_vkey(each) for each in (given.key, *given.witness))
         older = (file.read_bytes() for file in (*sorted(given.folder.glob("checkpoints/*")), *given.previous))
         report = verify_log(read, key, witnesses=witnesses, quorum=given.quorum, previous=older)
+        said, status = f"{report}\nVerified.\n", 0
     except VerificationError as error:
-        sys.stdout.write(f"{error}\nNot verified.\n")
-        return 1
+        said, status = f"{error}\nNot verified.\n", 1
     except OSError as error:
-        sys.stdout.write(f"{error}\nIt could not be told.\n")
-        return 2
-    sys.stdout.write(f"{report}\nVerified.\n")
-    return 0
+        said, status = f"{error}\nIt could not be told.\n", 2
+    sys.stdout.write(said)
+    return status
 
 
 if __name__ == "__main__":
