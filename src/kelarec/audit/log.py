@@ -21,6 +21,7 @@ from kelarec.domain.register import Register
 from kelarec.domain.staff_acts import Act
 from kelarec.errors import DeniedError, IntegrityError
 from kelarec.storage import catalog_tables as tables
+from kelarec.storage.engine import insert_now
 from kelarec.storage.recordings import microseconds
 from kelarec.storage.staff_directory import StaffDirectory
 from kelarec.storage.vault import Vault
@@ -72,7 +73,8 @@ class AuditLog:
         key = self._vault.keyring.get_or_make(ends_on).wrapping
         committed = commit(entry, self._vault.randomness)
         payload = wrap(key, committed.secret, self._context(entry.id), self._vault.randomness)
-        connection.execute(
+        insert_now(
+            connection,
             _INSERT,
             {
                 "id": entry.id.bytes,
