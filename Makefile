@@ -21,7 +21,7 @@ quickstart: .venv/.core
 test: .venv/.dev lint docs
 	$(BIN)/python -m coverage erase
 	$(BIN)/python -m coverage run -m pytest
-	@$(BIN)/python -m coverage report --fail-under=90 >.coverage.txt || { cat .coverage.txt; exit 1; }
+	@$(BIN)/python -m coverage report --fail-under=90 >docs/_build/coverage.txt || { cat docs/_build/coverage.txt; exit 1; }
 
 lint: .venv/.dev
 	$(BIN)/ruff check .
