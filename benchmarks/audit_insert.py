@@ -32,6 +32,7 @@ ROW = {
     "kept_through": 739_000,
     "adviser_id": "veikko",
     "state": "kept",
+    "revision": 1,
     "record_object": "bench",
 }
 

@@ -212,6 +212,13 @@ class CatalogError(StorageError):
     code = "catalog"
 
 
+class ChangedMeanwhileError(CatalogError):
+    """What was to be changed has been changed by somebody else since it was read."""
+
+    code = "changed-meanwhile"
+    default_advice = "Nothing was changed; read it again and decide anew."
+
+
 class CatalogMismatchError(CatalogError):
     """Two catalogs claim one archive; only one may number its log entries."""
 

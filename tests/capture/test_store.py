@@ -6,12 +6,14 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from attrs import evolve
 from sqlalchemy import func, select
 
-from kelarec import Archive, Chat, Direction, Kind, Recording, StaffId, StaffMember, System
+from kelarec import Archive, Chat, Direction, Kind, Recording, StaffId, StaffMember, State, System
 from kelarec.audit.entries import EntryKind
 from kelarec.errors import (
     CatalogError,
+    ChangedMeanwhileError,
     DeniedError,
     EmptyContentError,
     EndBeforeStartError,
@@ -24,6 +26,7 @@ from kelarec.errors import (
     UnreadableAudioError,
 )
 from kelarec.storage import catalog_tables as tables
+from kelarec.storage.recordings import Recordings
 from kelarec.storage.vault import Vault
 from kelarec.testing.builders import make_chat, make_contact, make_staff_member, make_wav
 from kelarec.testing.clock import USUAL_START
@@ -200,3 +203,21 @@ def test_an_operator_may_store(kelarec_archive: Archive) -> None:
     kelarec_archive.staff.enrol(operator, by=RECORDER)
     stored = kelarec_archive.capture.store(make_contact(), ended_at=USUAL_START, content=WAV, by=operator.id)
     assert isinstance(stored, Recording)
+
+
+def test_a_newer_record_replaces_the_one_before_it_and_no_other(call: Recording, memory_vault: Vault) -> None:
+    """A record version is chosen by compare-and-set on its row: who read an older one changes nothing."""
+    recordings = Recordings(memory_vault)
+    with memory_vault.database.begin() as connection:
+        opened = recordings.find_one(connection, call.id)
+    assert opened is not None
+    newer = evolve(opened.record, revision=2, recording=evolve(call, state=State.RESTRICTED))
+    first, second = (recordings.write_record(newer, opened.data_key) for _ in range(2))
+    with memory_vault.database.begin() as connection:
+        recordings.replace(connection, first)
+    with pytest.raises(ChangedMeanwhileError, match="changed meanwhile"), memory_vault.database.begin() as connection:
+        recordings.replace(connection, second)
+    with memory_vault.database.begin() as connection:
+        found = recordings.find_one(connection, call.id)
+    assert found is not None
+    assert (found.record.revision, found.record.recording.state) == (2, State.RESTRICTED)

@@ -27,6 +27,7 @@ recordings = Table(
     Column("kept_through", Integer, nullable=False, index=True),
     Column("adviser_id", String(64)),
     Column("state", String(16), nullable=False),
+    Column("revision", Integer, nullable=False),
     Column("record_object", String(255), nullable=False),
     Column("record", LargeBinary, nullable=False),
 )

@@ -63,7 +63,15 @@ def make_data_key(keyring: Keyring, key_id: str, subject: Subject, randomness: R
     Raises:
         KeyUnavailableError: The wrapping key is not there.
     """
-    bare = randomness(KEY_BYTES)
+    return wrap_data_key(keyring, key_id, subject, randomness(KEY_BYTES), randomness)
+
+
+def wrap_data_key(keyring: Keyring, key_id: str, subject: Subject, bare: bytes, randomness: Randomness) -> DataKey:
+    """Wrap a data key for one subject under a date's key or the standing key; also one that is wrapped elsewhere too.
+
+    Raises:
+        KeyUnavailableError: The wrapping key is not there.
+    """
     wrapped = wrap(keyring.get(key_id).wrapping, bare, subject.context(("key", key_id)), randomness)
     return DataKey(key_id, wrapped, bare)
 

@@ -13,12 +13,12 @@ from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from attrs import field, frozen
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select, update
 
 from kelarec.domain.instants import helsinki_date
 from kelarec.domain.people import Identifier
 from kelarec.domain.recording import Part, Recording, RecordingDetails
-from kelarec.errors import IntegrityError, KeyUnavailableError, StorageError
+from kelarec.errors import ChangedMeanwhileError, IntegrityError, KeyUnavailableError, StorageError
 from kelarec.storage import catalog_tables as tables
 from kelarec.storage.envelopes import DataKey, Subject, make_data_key, open_document, seal_document
 from kelarec.storage.json_form import from_json, to_json
@@ -104,19 +104,38 @@ class Recordings:
 
     def insert(self, connection: Connection, written: WrittenRecord) -> None:
         """Make the row of a record and the tokens by which its persons are found."""
-        recording = written.record.recording
-        row = _clear_columns(recording)
+        row = _clear_columns(written.record)
         connection.execute(insert(tables.recordings).values(record_object=written.path, record=written.envelope, **row))
-        index_key = self._vault.keyring.get(recording.kept_through.isoformat()).index
+        self._insert_tokens(connection, written.record)
+
+    def replace(self, connection: Connection, written: WrittenRecord) -> None:
+        """Make a newer record the one in force, if the row still holds the revision just before it.
+
+        Raises:
+            ChangedMeanwhileError: Somebody else was quicker, or the recording is gone.
+        """
+        row = _clear_columns(written.record)
+        recordings = tables.recordings.c
+        replaced = connection.execute(
+            update(tables.recordings)
+            .where(recordings.id == row["id"], recordings.revision == written.record.revision - 1)
+            .values(record_object=written.path, record=written.envelope, **row)
+        ).rowcount
+        if not replaced:
+            raise ChangedMeanwhileError(f"The recording {written.record.recording.id} was changed meanwhile.")
+        connection.execute(delete(tables.tokens).where(tables.tokens.c.recording_id == row["id"]))
+        self._insert_tokens(connection, written.record)
+
+    def _insert_tokens(self, connection: Connection, record: Record) -> None:
+        index_key = self._vault.keyring.get(record.recording.kept_through.isoformat()).index
         found_by = {
             token(index_key, identifier)
-            for person in written.record.details.contact.persons
+            for person in record.details.contact.persons
             for identifier in person.identifiers
         }
         if found_by:
-            connection.execute(
-                insert(tables.tokens), [{"token": each, "recording_id": row["id"]} for each in sorted(found_by)]
-            )
+            rows = [{"token": each, "recording_id": record.recording.id.bytes} for each in sorted(found_by)]
+            connection.execute(insert(tables.tokens), rows)
 
     def discard(self, recording_id: UUID, recorded_on: date) -> None:
         """Remove all objects of a recording."""
@@ -210,7 +229,7 @@ class Recordings:
         recording_id = UUID(bytes=row["id"])
         data_key, content = open_document(self._vault.keyring, self._subject(recording_id), row["record"])
         record = from_json(content, Record)
-        for name, value in _clear_columns(record.recording).items():
+        for name, value in _clear_columns(record).items():
             if row[name] != value:
                 raise IntegrityError(
                     f"The catalog's row of recording {recording_id} was altered: its {name} is not the record's.",
@@ -219,7 +238,8 @@ class Recordings:
         return OpenedRecord(record, data_key)
 
 
-def _clear_columns(recording: Recording) -> dict[str, object]:
+def _clear_columns(record: Record) -> dict[str, object]:
+    recording = record.recording
     return {
         "id": recording.id.bytes,
         "kind": recording.kind.value,
@@ -230,6 +250,7 @@ def _clear_columns(recording: Recording) -> dict[str, object]:
         "kept_through": recording.kept_through.toordinal(),
         "adviser_id": None if recording.adviser_id is None else recording.adviser_id.text,
         "state": recording.state.value,
+        "revision": record.revision,
     }
 
 
