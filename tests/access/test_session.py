@@ -240,7 +240,7 @@ def test_a_call_is_no_chat(session: Session, call: Recording, chat: Recording) -
 def test_what_cannot_be_logged_is_not_done(memory_vault: Vault, session: Session, call: Recording, use: Use) -> None:
     """No plaintext before its log entry is durable: if the log refuses, nothing is given (section 10)."""
     with memory_vault.database.begin() as connection:
-        connection.exec_driver_sql("CREATE TRIGGER full BEFORE INSERT ON entries BEGIN SELECT RAISE(FAIL, 'full'); END")
+        connection.exec_driver_sql("CREATE TRIGGER full BEFORE INSERT ON waiting BEGIN SELECT RAISE(FAIL, 'full'); END")
     try:
         with pytest.raises(CatalogError, match="full"):
             use(session, call.id)

@@ -45,17 +45,16 @@ Listing = tuple[list[str], int, int, int]
 def list_everything(disk: "Disk", vault: Vault) -> Listing:
     """Return every file and folder of the objects, and the number of rows, tokens and entries of stored recordings."""
     with vault.database.begin() as connection:
-        stored = select(func.count()).where(tables.entries.c.kind == EntryKind.RECORDING_STORED.value)
-        counts = [
-            connection.execute(each).scalar_one()
-            for each in (
-                select(func.count()).select_from(tables.recordings),
-                select(func.count()).select_from(tables.tokens),
-                stored,
-            )
-        ]
+        rows, tokens = (
+            connection.execute(select(func.count()).select_from(table)).scalar_one()
+            for table in (tables.recordings, tables.tokens)
+        )
+        entries = sum(
+            connection.execute(select(func.count()).where(log.c.kind == EntryKind.RECORDING_STORED.value)).scalar_one()
+            for log in (tables.entries, tables.waiting)
+        )
     below = disk.objects / "recordings"
-    return sorted(str(path.relative_to(below)) for path in below.rglob("*")), counts[0], counts[1], counts[2]
+    return sorted(str(path.relative_to(below)) for path in below.rglob("*")), rows, tokens, entries
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from kelarec.storage.vault import Vault
 
 GRACE: Final = timedelta(hours=1)
 MOST_DATES: Final = 3
+_LOG_TABLES: Final = (tables.entries, tables.waiting)
 
 
 @frozen
@@ -81,11 +82,11 @@ class Retention:
         return swept
 
     def _find_due(self, today: date) -> list[date]:
-        entries = tables.entries.c
         with self._vault.database.begin() as connection:
             due = set(self._recordings.iter_dates_before(connection, today))
-            told = select(entries.ends_on).where(entries.ends_on < today.toordinal(), entries.actor != "").distinct()
-            due.update(date.fromordinal(each) for each in connection.execute(told).scalars())
+            for log in _LOG_TABLES:
+                told = select(log.c.ends_on).where(log.c.ends_on < today.toordinal(), log.c.actor != "").distinct()
+                due.update(date.fromordinal(each) for each in connection.execute(told).scalars())
         return sorted(due)
 
     def _sweep_date(self, day: date, by: Actor) -> SweptDate:
@@ -94,12 +95,14 @@ class Retention:
             recordings = self._recordings.delete_objects(connection, day)
             for path in list(self._vault.objects.iter_paths(f"{FOLDER}/payloads/{day.isoformat()}")):
                 self._vault.objects.delete(path)
-            entries = tables.entries.c
-            silent = connection.execute(
-                update(tables.entries)
-                .where(entries.ends_on == day.toordinal(), entries.actor != "")
-                .values(actor="", recording_id=None, session_id=None, purpose=None, payload=b"")
-            ).rowcount
+            silent = sum(
+                connection.execute(
+                    update(log)
+                    .where(log.c.ends_on == day.toordinal(), log.c.actor != "")
+                    .values(actor="", recording_id=None, session_id=None, purpose=None, payload=b"")
+                ).rowcount
+                for log in _LOG_TABLES
+            )
             self._recordings.delete_rows(connection, day)
             self._log.append(
                 connection,

@@ -1,6 +1,6 @@
 """The catalog's tables: in clear only what must be searched by, all else sealed."""
 
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table
 
@@ -69,36 +69,44 @@ requests = Table(
     Column("request", LargeBinary, nullable=False),
 )
 
+
+def _entry_columns() -> list[Column[Any]]:
+    return [
+        Column("id", LargeBinary(16), nullable=False),
+        Column("kind", String(63), nullable=False),
+        Column("at", BigInteger, nullable=False),
+        Column("ends_on", Integer, nullable=False),
+        Column("actor", String(140), nullable=False),
+        Column("recording_id", LargeBinary(16)),
+        Column("session_id", LargeBinary(16)),
+        Column("purpose", String(63)),
+        Column("payload", LargeBinary, nullable=False),
+        Column("leaf", LargeBinary, nullable=False),
+    ]
+
+
+# Log entries that have no place in the tree yet. Writers only append here, and nothing is indexed on their time.
+waiting = Table(
+    "waiting",
+    metadata,
+    Column("position", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    *_entry_columns(),
+)
+
 entries = Table(
     "entries",
     metadata,
-    Column("position", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
-    Column("id", LargeBinary(16), nullable=False),
-    Column("kind", String(63), nullable=False),
-    Column("at", BigInteger, nullable=False, index=True),
-    Column("ends_on", Integer, nullable=False, index=True),
-    Column("actor", String(140), nullable=False),
-    Column("recording_id", LargeBinary(16)),
-    Column("session_id", LargeBinary(16)),
-    Column("purpose", String(63)),
-    Column("payload", LargeBinary, nullable=False),
-    Column("leaf", LargeBinary, nullable=False),
-    Column("leaf_index", BigInteger),
+    Column("leaf_index", BigInteger, primary_key=True, autoincrement=False),
+    *_entry_columns(),
+    Index("entries_by_time", "at"),
+    Index("entries_by_end", "ends_on"),
 )
 Index(
-    "entries_waiting",
-    entries.c.position,
-    sqlite_where=entries.c.leaf_index.is_(None),
-    postgresql_where=entries.c.leaf_index.is_(None),
+    "entries_by_recording",
+    entries.c.recording_id,
+    sqlite_where=entries.c.recording_id.is_not(None),
+    postgresql_where=entries.c.recording_id.is_not(None),
 )
-for _name, _column in (("leaf", entries.c.leaf_index), ("recording", entries.c.recording_id)):
-    Index(
-        f"entries_by_{_name}",
-        _column,
-        unique=_name == "leaf",
-        sqlite_where=_column.is_not(None),
-        postgresql_where=_column.is_not(None),
-    )
 
 leases = Table(
     "leases",

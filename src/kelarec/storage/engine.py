@@ -6,7 +6,7 @@ of SQLite before 3.51.3. `secure_delete` overwrites what is deleted; `BEGIN IMME
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from pathlib import Path
@@ -46,9 +46,10 @@ class Database:
         try:
             with self._turn, self._engine.begin() as connection:
                 yield connection
-        except DatabaseError as error:
+        except (DatabaseError, self._engine.dialect.loaded_dbapi.Error) as error:
             raise CatalogError(
-                f"The catalog refuses: {error.orig}.", advice="Nothing of this step was done; mend it and repeat."
+                f"The catalog refuses: {getattr(error, 'orig', error)}.",
+                advice="Nothing of this step was done; mend it and repeat.",
             ) from error
         except UnicodeDecodeError as error:  # SQLite's own tables were damaged, so not even its complaint can be read
             raise CatalogError(
@@ -169,18 +170,20 @@ def _use_sqlite_settings(engine: Engine) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def insert_now(connection: Connection, statement: Insert, values: dict[str, object]) -> None:
-    """Insert one row by a statement that is compiled once for each database: it takes a third less time.
+def execute_now(connection: Connection, statement: Insert, values: Mapping[str, object]) -> Any:  # noqa: ANN401  a cursor
+    """Run a statement, all of whose values are named by `bindparam`, on the driver's own cursor, and return that.
 
-    The values are those of the driver: no type of SQLAlchemy's converts them.
+    It is compiled once for each database, and nothing but the driver touches it: half the time of the usual way.
     """
-    text, order = _compile(statement, type(connection.dialect), tuple(values))  # type: ignore[arg-type]  # a class hashes
-    connection.exec_driver_sql(text, values if order is None else tuple(values[name] for name in order))
+    text, order = _compile(statement, type(connection.dialect))  # type: ignore[arg-type]  # a class hashes
+    cursor = connection.connection.cursor()
+    cursor.execute(text, values if order is None else tuple(values[name] for name in order))
+    return cursor
 
 
 @lru_cache(maxsize=64)
-def _compile(statement: Insert, dialect: type[Dialect], names: tuple[str, ...]) -> tuple[str, tuple[str, ...] | None]:
-    compiled = statement.compile(dialect=dialect(), column_keys=list(names))
+def _compile(statement: Insert, dialect: type[Dialect]) -> tuple[str, tuple[str, ...] | None]:
+    compiled = statement.compile(dialect=dialect())
     order = getattr(compiled, "positiontup", None)
     return str(compiled), None if order is None else tuple(order)
 
