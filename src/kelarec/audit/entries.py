@@ -32,6 +32,8 @@ class EntryKind(StrEnum):
     DENIED = "denied"
     REQUEST_RECEIVED = "request-received"
     KEYS_DESTROYED = "keys-destroyed"
+    LEAF_DESTROYED = "leaf-destroyed"
+    DESTROYED_AGAIN = "destroyed-again"
     LOG_READ = "log-read"
 
 

@@ -70,7 +70,7 @@ class AuditLog:
     def append(self, connection: Connection, entry: Entry) -> None:
         """Write an entry in a transaction; it is there if and only if the rest of the transaction is."""
         ends_on = self._register.log_retention.last_day(entry.at)
-        key = self._vault.keyring.get_or_make(ends_on).wrapping
+        key = self._vault.keyring.get_or_make(ends_on, self._vault.now()).wrapping
         committed = commit(entry, self._vault.randomness)
         payload = wrap(key, committed.secret, self._context(entry.id), self._vault.randomness)
         insert_now(
@@ -256,6 +256,15 @@ class AuditLog:
         with self._vault.database.begin() as connection:
             rows = connection.execute(wanted.order_by(entries.position)).mappings().all()
         return tuple(self.open_payload(row) for row in rows)
+
+    def get_rows_of_dead_keys(self, since: datetime) -> Sequence[Any]:
+        """Return the rows of entries since an instant that tell of destroyed keys or leaves, for `open_payload`."""
+        entries = tables.entries.c
+        wanted = select(tables.entries).where(
+            tables.tells_of_dead_keys, entries.at >= microseconds(to_utc(since)), entries.actor != ""
+        )
+        with self._vault.database.begin() as connection:
+            return connection.execute(wanted.order_by(entries.position)).mappings().all()
 
     def open_payload(self, row: Any) -> Entry:  # noqa: ANN401  a mapping of the driver's types
         """Return the entry of a row of the catalog.

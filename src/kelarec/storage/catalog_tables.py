@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, text
 
 SCHEMA_VERSION: Final = 1
 
@@ -91,6 +91,8 @@ Index(
     sqlite_where=entries.c.leaf_index.is_(None),
     postgresql_where=entries.c.leaf_index.is_(None),
 )
+tells_of_dead_keys = text("kind IN ('keys-destroyed', 'leaf-destroyed')")  # written out, or no planner knows the index
+Index("entries_of_dead_keys", entries.c.at, sqlite_where=tells_of_dead_keys, postgresql_where=tells_of_dead_keys)
 for _name, _column in (("leaf", entries.c.leaf_index), ("recording", entries.c.recording_id)):
     Index(
         f"entries_by_{_name}",

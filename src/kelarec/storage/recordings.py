@@ -80,7 +80,7 @@ class Recordings:
 
     def new_data_key(self, recording_id: UUID, kept_through: date) -> DataKey:
         """Make a recording's data key, wrapped under the key of its last day kept."""
-        self._vault.keyring.get_or_make(kept_through)
+        self._vault.keyring.get_or_make(kept_through, self._vault.now())
         return make_data_key(
             self._vault.keyring, kept_through.isoformat(), self._subject(recording_id), self._vault.randomness
         )
