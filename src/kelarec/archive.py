@@ -207,9 +207,13 @@ class Archive(AbstractContextManager["Archive"]):
             archive = cls(vault, register, witnesses)
             archive.destroyed_again = destroy_again(vault, archive.audit, register, by=_HERE)
             archive.lost_keys = make_keys_ahead(vault, register)
-            lost = {"lost_keys": " ".join(map(str, archive.lost_keys))} if archive.lost_keys else {}
+            found = {
+                "lost_keys": " ".join(map(str, archive.lost_keys)),
+                "unreadable_entries": str(archive.destroyed_again.unreadable_entries or ""),
+            }
+            facts = {name: fact for name, fact in found.items() if fact}
             archive.audit.write(
-                archive.audit.new_entry(EntryKind.ARCHIVE_OPENED, _HERE, recording_id=None, terms=None, **lost)
+                archive.audit.new_entry(EntryKind.ARCHIVE_OPENED, _HERE, recording_id=None, terms=None, **facts)
             )
         except BaseException:
             database.close()

@@ -1,6 +1,6 @@
 """Makes key_tree.json from the reference of docs/formats.md, with the standard library and nothing of kelarec.
 
-    python tests/data/make_key_tree.py >tests/data/key_tree.json
+python tests/data/make_key_tree.py >tests/data/key_tree.json
 """
 
 import hashlib
@@ -34,7 +34,9 @@ def derive(steps: str) -> bytes:
 def pack_punctured(names: list[str]) -> tuple[int, bytes]:
     """Return how many nodes are left without some leaves, and the nodes packed."""
     gone = {name(each)[:level] for each in names for level in range(17)}
-    left = sorted(path + step for path in gone if len(path) < 16 for step in "0123456789abcdef" if path + step not in gone)
+    left = sorted(
+        path + step for path in gone if len(path) < 16 for step in "0123456789abcdef" if path + step not in gone
+    )
     left = left if names else [""]
     packed = b"".join(bytes([len(path)]) + bytes.fromhex(path + "0" * (len(path) % 2)) + derive(path) for path in left)
     return len(left), packed

@@ -65,11 +65,9 @@ def test_leaves_are_those_of_the_vectors(vector: dict[str, str]) -> None:
 @pytest.mark.parametrize("vector", VECTORS["punctured"], ids=lambda vector: str(len(vector["names"])))
 def test_punctured_trees_are_those_of_the_vectors(vector: dict[str, list[str] | str | int]) -> None:
     """A tree punctured at some names packs to the bytes whose hash the published vectors give."""
-    nodes = {ROOT: bytes.fromhex(VECTORS["root"])}
     names = vector["names"]
     assert isinstance(names, list)
-    for name in names:
-        nodes = puncture(nodes, name_leaf(name))
+    nodes = puncture({ROOT: bytes.fromhex(VECTORS["root"])}, *map(name_leaf, names))
     assert (len(nodes), hashlib.sha256(pack(nodes)).hexdigest()) == (vector["nodes"], vector["packed_sha256"])
 
 
@@ -83,9 +81,7 @@ def test_the_tree_is_what_the_documentation_says(root: bytes, name: str) -> None
 def test_exactly_the_punctured_leaves_are_gone(leaves: list[bytes], far: list[bytes]) -> None:
     """After any set of punctures those leaves cannot be derived, and every other leaf is what it was (Art. 17)."""
     kept = {leaf[:-1] + bytes([leaf[-1] ^ 1]) for leaf in leaves} | set(far)
-    nodes: Mapping[bytes, bytes] = WHOLE
-    for leaf in leaves:
-        nodes = puncture(nodes, leaf)
+    nodes = puncture(WHOLE, *leaves)
     for leaf in leaves:
         assert derive(nodes, leaf) is None
     for leaf in kept - set(leaves):
@@ -97,21 +93,16 @@ def test_the_order_does_not_matter(leaves: list[bytes], random: Random) -> None:
     """Punctures in any order, once or twice, leave the same nodes."""
     shuffled = leaves + leaves[:2]
     random.shuffle(shuffled)
-    trees = []
-    for order in (leaves, shuffled):
-        nodes: Mapping[bytes, bytes] = WHOLE
-        for leaf in order:
-            nodes = puncture(nodes, leaf)
-        trees.append(nodes)
-    assert trees[0] == trees[1]
+    one_by_one: Mapping[bytes, bytes] = WHOLE
+    for leaf in shuffled:
+        one_by_one = puncture(one_by_one, leaf)
+    assert one_by_one == puncture(WHOLE, *leaves)
 
 
 @given(neighbours())
 def test_what_is_left_is_no_more_than_it_must_be(leaves: list[bytes]) -> None:
     """No node that is left lies above a punctured leaf, and none lies above another."""
-    nodes: Mapping[bytes, bytes] = WHOLE
-    for leaf in leaves:
-        nodes = puncture(nodes, leaf)
+    nodes = puncture(WHOLE, *leaves)
     for path in nodes:
         assert not any(leaf.startswith(path) for leaf in leaves)
         assert not any(path[:level] in nodes for level in range(len(path)))
@@ -120,9 +111,7 @@ def test_what_is_left_is_no_more_than_it_must_be(leaves: list[bytes]) -> None:
 @given(neighbours())
 def test_nodes_survive_packing(leaves: list[bytes]) -> None:
     """Nodes come back from their bytes as they were."""
-    nodes: Mapping[bytes, bytes] = WHOLE
-    for leaf in leaves:
-        nodes = puncture(nodes, leaf)
+    nodes = puncture(WHOLE, *leaves)
     assert unpack(pack(nodes)) == nodes
 
 
@@ -170,9 +159,7 @@ def test_a_name_cannot_reach_a_node_above_the_leaves() -> None:
 def test_siblings_that_are_all_gone_leave_nothing() -> None:
     """If all sixteen leaves below a node are punctured, nothing of that node remains."""
     parent = name_leaf("x")[:-1]
-    nodes: Mapping[bytes, bytes] = WHOLE
-    for index in range(CHILDREN):
-        nodes = puncture(nodes, parent + bytes([index]))
+    nodes = puncture(WHOLE, *(parent + bytes([index]) for index in range(CHILDREN)))
     assert find_cover(nodes, parent) is None
     assert not [path for path in nodes if path.startswith(parent)]
     assert len(nodes) == (LEVELS - 1) * (CHILDREN - 1)
@@ -181,9 +168,7 @@ def test_siblings_that_are_all_gone_leave_nothing() -> None:
 def test_a_puncture_costs_what_it_must() -> None:
     """One puncture leaves 15 siblings on each of 16 levels; 1,000 spread ones leave fewer for each."""
     first = puncture(WHOLE, name_leaf("recording 1"))
-    thousand: Mapping[bytes, bytes] = WHOLE
-    for number in range(1, 1001):
-        thousand = puncture(thousand, name_leaf(f"recording {number}"))
+    thousand = puncture(WHOLE, *(name_leaf(f"recording {number}") for number in range(1, 1001)))
     one, each = len(pack(first)), len(pack(thousand)) / 1000
     print(f"\n1 puncture: {len(first)} nodes, {one} bytes packed; 1,000: {each:.0f} bytes for each")
     assert one == 15 * sum(1 + (level + 1) // 2 + 32 for level in range(1, LEVELS + 1))

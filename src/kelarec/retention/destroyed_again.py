@@ -11,7 +11,7 @@ from kelarec.audit.log import AuditLog
 from kelarec.domain.instants import end_of, start_of
 from kelarec.domain.people import Actor
 from kelarec.domain.register import Register
-from kelarec.errors import KeyUnavailableError
+from kelarec.errors import IntegrityError, KeyUnavailableError
 from kelarec.retention.erasure import new_leaf_entry
 from kelarec.retention.sweep import GRACE
 from kelarec.storage.key_leaves import KeyLeaf, puncture_leaves
@@ -29,7 +29,7 @@ class DestroyedAgain:
     Attributes:
         dates: Whose keys were there although the log says that they were destroyed.
         leaves: Whose key leaves were there although the log says that they were destroyed.
-        unreadable_entries: How many entries may name more, but the key of their own end is lost.
+        unreadable_entries: How many entries may name more, but were altered or the key of their own end is lost.
     """
 
     dates: tuple[date, ...] = ()
@@ -42,7 +42,7 @@ def destroy_again(vault: Vault, log: AuditLog, register: Register, *, by: Actor)
 
     Raises:
         StorageError: The key place refuses, or still shows a key afterwards.
-        IntegrityError: A log entry or the keys were altered.
+        IntegrityError: The keys were altered.
     """
     days = list(vault.keyring.iter_days())
     if not days:
@@ -75,8 +75,8 @@ def _read(log: AuditLog, since: datetime, reach: timedelta) -> tuple[list[Entry]
             continue
         try:
             entries.append(log.open_payload(row))
-        except KeyUnavailableError:
-            unreadable += 1
+        except (KeyUnavailableError, IntegrityError):
+            unreadable += 1  # told, but no reason to keep everybody from everything else
     return entries, unreadable
 
 

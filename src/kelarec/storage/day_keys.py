@@ -98,11 +98,9 @@ class DayKeyPlace:
             secret = key_tree.derive(top, branch)
             nodes = self.read_branch(day, branch) if secret is None else {branch: secret}
             found = [leaf for leaf in grouped if key_tree.find_cover(nodes, leaf) is not None]
-            for leaf in found:
-                nodes = key_tree.puncture(nodes, leaf)
             if found:
                 alive.update(found)
-                changed[branch] = nodes
+                changed[branch] = key_tree.puncture(nodes, *found)
                 top = key_tree.puncture(top, branch)
         if changed:
             # A node of the top goes only when all that follows from it, save the leaves, is there to be read.

@@ -65,18 +65,19 @@ def derive(nodes: Nodes, path: bytes) -> bytes | None:
     return secret
 
 
-def puncture(nodes: Nodes, path: bytes) -> dict[bytes, bytes]:
-    """Return the nodes from which all follows that followed before, save what is at a path or below it."""
+def puncture(nodes: Nodes, *paths: bytes) -> dict[bytes, bytes]:
+    """Return the nodes from which all follows that followed before, save what is at some paths or below them."""
     left = dict(nodes)
-    cover = find_cover(nodes, path)
-    if cover is None:
-        return left
-    secret = left.pop(cover)
-    for level in range(len(cover), len(path)):
-        for index in range(CHILDREN):
-            if index != path[level]:
-                left[path[:level] + bytes([index])] = derive_child(secret, level + 1, index)
-        secret = derive_child(secret, level + 1, path[level])
+    for path in paths:
+        cover = find_cover(left, path)
+        if cover is None:
+            continue
+        secret = left.pop(cover)
+        for level in range(len(cover), len(path)):
+            for index in range(CHILDREN):
+                if index != path[level]:
+                    left[path[:level] + bytes([index])] = derive_child(secret, level + 1, index)
+            secret = derive_child(secret, level + 1, path[level])
     return left
 
 
