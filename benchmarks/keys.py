@@ -26,6 +26,7 @@ ARCHIVE = UUID("019cbd02-c000-7000-8000-000000000001")
 DAY = date(2027, 3, 5)
 NOW = datetime(2026, 3, 5, 8, tzinfo=UTC)
 DATES = 437
+HASH = SHA256()
 
 
 def median_of(count: int, work: Callable[[int], object]) -> float:
@@ -42,13 +43,13 @@ def chain(_: int) -> bytes:
     """Chain 16 bare HMACs."""
     secret = bytes(32)
     for _ in range(LEVELS):
-        mac = HMAC(secret, SHA256())
+        mac = HMAC(secret, HASH)
         mac.update(b"kelarec key tree v1\nlevel 10\nchild 10")
         secret = mac.finalize()
     return secret
 
 
-def put(folder: Path, name: str, content: bytes) -> None:
+def put(folder: Path, name: str, content: bytes) -> str:
     """Write, sync, rename and sync the folder, with bare system calls."""
     descriptor = os.open(folder / f"{name}.part", os.O_WRONLY | os.O_CREAT, 0o600)
     os.write(descriptor, content)
@@ -58,6 +59,7 @@ def put(folder: Path, name: str, content: bytes) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     os.fsync(descriptor)
     os.close(descriptor)
+    return name
 
 
 def make(folder: Path) -> Keyring:
@@ -71,7 +73,9 @@ def show(name: str, seconds: float, baseline: float, aim: str) -> None:
     """Print a figure beside its baseline."""
     unit, factor = ("µs", 1e6) if seconds < 1e-3 else ("ms", 1e3)  # noqa: PLR2004
     ratio = seconds / baseline
-    print(f"{name:<44} {seconds * factor:7.1f} {unit}  baseline {baseline * factor:7.1f} {unit}  × {ratio:5.2f}  ({aim})")
+    print(
+        f"{name:<44} {seconds * factor:7.1f} {unit}  baseline {baseline * factor:7.1f} {unit}  ratio {ratio:5.2f}  ({aim})"
+    )
 
 
 def main() -> None:
@@ -80,7 +84,12 @@ def main() -> None:
         folder = Path(name)
         keyring = make(folder / "keys")
         bare = median_of(3000, chain)
-        show("a key leaf from a cached root", median_of(3000, lambda n: keyring.get_leaf(DAY, f"a{n}")), bare, "aim 50 µs")
+        show(
+            "a key leaf from a cached root",
+            median_of(3000, lambda n: keyring.get_leaf(DAY, f"a{n}")),
+            bare,
+            "aim 50 µs",
+        )
         two_writes = median_of(40, lambda n: (put(folder, f"x{n}", bytes(8_800)), put(folder, f"y{n}", bytes(1_300))))
         show(
             "a puncture, the first in its branch",

@@ -97,7 +97,7 @@ def without(leaves: Mapping[str, bytes], gone: Iterable[str]) -> dict[str, bytes
 
 
 def test_one_leaf_dies_and_its_neighbours_do_not(tmp_path: Path) -> None:
-    """After a puncture that leaf is had by nobody, and all others are what they were, in memory and on disk (Art. 17)."""
+    """After a puncture nobody has that leaf, and all others are what they were, in memory and on disk (Art. 17)."""
     for place in (MemoryObjects(), FolderObjects(tmp_path)):
         keyring = make(place)
         before, next_day = read_leaves(keyring), read_leaves(keyring, NEXT_DAY)
@@ -168,7 +168,7 @@ def test_a_dead_leaf_is_forgotten_within_a_minute(*, is_branch_cached: bool) -> 
         other.get_leaf(DAY, CROWDED[0])
 
 
-# Kills -----------------------------------------------------------------------------------------------------------------
+# Kills ---------------------------------------------------------------------------------------------------------------
 
 
 class Harness:
@@ -251,7 +251,7 @@ def test_a_kill_in_a_puncture_costs_no_neighbour() -> None:
 
 
 def test_a_kill_in_a_destruction_leaves_all_or_nothing() -> None:
-    """A date killed in its death is whole or gone, its remains are listed, and the next sweep takes them (section 9)."""
+    """A date killed in its death is whole or gone, and destroyed again it is gone to the last object (section 9)."""
 
     def judge(before: dict[str, bytes], after: dict[str, bytes]) -> bool:
         return after in (before, {})
@@ -266,7 +266,7 @@ def test_a_kill_in_a_destruction_leaves_all_or_nothing() -> None:
     assert kills >= 10
 
 
-def leaves(names: Iterable[str]) -> list[bytes]:
+def leaves(names: Iterable[str]) -> list[str]:
     """Return the leaves of names."""
     return [name_leaf(name) for name in names]
 
@@ -301,7 +301,7 @@ def test_writes_that_never_finished_die_with_what_they_held(tmp_path: Path) -> N
     assert not (days / DAY.isoformat()).exists()
 
 
-# Places that lie -------------------------------------------------------------------------------------------------------
+# Places that lie -----------------------------------------------------------------------------------------------------
 
 
 class StubbornObjects(MemoryObjects):

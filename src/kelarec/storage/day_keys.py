@@ -72,7 +72,7 @@ class DayKeyPlace:
         pair = KeyPair(content[:KEY_BYTES], content[KEY_BYTES : 2 * KEY_BYTES])
         return DayKeys(pair, _unpack(day, content[2 * KEY_BYTES :]))
 
-    def read_branch(self, day: date, branch: bytes) -> Nodes:
+    def read_branch(self, day: date, branch: str) -> Nodes:
         """Return the nodes below a node of level 2 that the top of the tree no longer has.
 
         Raises:
@@ -81,7 +81,7 @@ class DayKeyPlace:
         """
         return _unpack(day, self._unseal(day, _branch_path(day, branch), _NODES_FIRST_LINE))
 
-    def puncture(self, day: date, leaves: Collection[bytes]) -> frozenset[bytes]:
+    def puncture(self, day: date, leaves: Collection[str]) -> frozenset[str]:
         """Destroy key leaves of a date for good; return those that were alive. Every other leaf stays as it is.
 
         Raises:
@@ -92,8 +92,8 @@ class DayKeyPlace:
         self._place.delete_unfinished(_day_prefix(day))
         keys = self.read(day)
         top = dict(keys.top)
-        alive: set[bytes] = set()
-        changed: dict[bytes, Nodes] = {}
+        alive: set[str] = set()
+        changed: dict[str, Nodes] = {}
         for branch, grouped in _group(leaves).items():
             secret = key_tree.derive(top, branch)
             nodes = self.read_branch(day, branch) if secret is None else {branch: secret}
@@ -142,7 +142,7 @@ class DayKeyPlace:
             if self._place.read(path) != content:
                 raise StorageError(f"The object {path} in the key place is not what was just written.")
 
-    def _require_gone(self, day: date, leaves: Iterable[bytes]) -> None:
+    def _require_gone(self, day: date, leaves: Iterable[str]) -> None:
         top = self.read(day).top
         for branch, grouped in _group(leaves).items():
             if key_tree.find_cover(top, branch) is None:
@@ -159,7 +159,7 @@ class DayKeyPlace:
         content = keys.pair.wrapping + keys.pair.index + key_tree.pack(keys.top)
         return self._seal(day, _day_path(day), _DAY_FIRST_LINE, content)
 
-    def _seal_branch(self, day: date, branch: bytes, nodes: Nodes) -> bytes:
+    def _seal_branch(self, day: date, branch: str, nodes: Nodes) -> bytes:
         return self._seal(day, _branch_path(day, branch), _NODES_FIRST_LINE, key_tree.pack(nodes))
 
     def _seal(self, day: date, path: str, first_line: bytes, content: bytes) -> bytes:
@@ -181,8 +181,8 @@ class DayKeyPlace:
         return bind(self._archive_id, ("key", day.isoformat()), ("object", path))
 
 
-def _group(leaves: Iterable[bytes]) -> dict[bytes, list[bytes]]:
-    grouped: dict[bytes, list[bytes]] = defaultdict(list)
+def _group(leaves: Iterable[str]) -> dict[str, list[str]]:
+    grouped: dict[str, list[str]] = defaultdict(list)
     for leaf in sorted(set(leaves)):
         grouped[leaf[:BRANCH_LEVEL]].append(leaf)
     return grouped
@@ -203,5 +203,5 @@ def _day_path(day: date) -> str:
     return f"{_day_prefix(day)}.key"
 
 
-def _branch_path(day: date, branch: bytes) -> str:
-    return f"{_day_prefix(day)}/{branch[0]:x}{branch[1]:x}.nodes"
+def _branch_path(day: date, branch: str) -> str:
+    return f"{_day_prefix(day)}/{branch}.nodes"

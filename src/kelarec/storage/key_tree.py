@@ -9,7 +9,7 @@ RFC 9420, section 9, uses it. Everything here is a pure function.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -17,44 +17,44 @@ from cryptography.hazmat.primitives.hmac import HMAC
 
 LEVELS: Final = 16
 CHILDREN: Final = 16
-ROOT: Final = b""
+ROOT: Final = ""
+_SECRET_BYTES: Final = 32
 _LABEL: Final = "kelarec key tree v1"
 _HASH: Final = SHA256()
+_STEPS: Final = "0123456789abcdef"
 _CONTEXTS: Final = tuple(
-    tuple(f"{_LABEL}\nlevel {level}\nchild {index}".encode() for index in range(CHILDREN))
+    {step: f"{_LABEL}\nlevel {level}\nchild {int(step, CHILDREN)}".encode() for step in _STEPS}
     for level in range(1, LEVELS + 1)
 )
 
-Nodes = Mapping[bytes, bytes]
-"""Secrets by path; a path is a byte from 0 to 15 for each step, the root's is empty. No path begins another."""
+Nodes = Mapping[str, bytes]
+"""Secrets by path; a path is a hexadecimal digit for each step, the root's is empty. No path begins another."""
 
 
-def name_leaf(name: str) -> bytes:
+def name_leaf(name: str) -> str:
     """Return the path of the leaf of a name: the first 64 bits of its SHA-256, four for each step."""
-    return bytes(
-        step for byte in hashlib.sha256(name.encode()).digest()[: LEVELS // 2] for step in (byte >> 4, byte & 15)
-    )
+    return hashlib.sha256(name.encode()).hexdigest()[:LEVELS]
 
 
-def derive_child(secret: bytes, level: int, index: int) -> bytes:
+def derive_child(secret: bytes, level: int, step: str) -> bytes:
     """Return the secret of a child.
 
     Args:
         secret: Of the parent: 32 bytes.
         level: Of the child, 1 to 16.
-        index: Which child, 0 to 15.
+        step: Which child, a hexadecimal digit.
     """
     mac = HMAC(secret, _HASH)
-    mac.update(_CONTEXTS[level - 1][index])
+    mac.update(_CONTEXTS[level - 1][step])
     return mac.finalize()
 
 
-def find_cover(nodes: Nodes, path: bytes) -> bytes | None:
+def find_cover(nodes: Nodes, path: str) -> str | None:
     """Return the path of the node from which the one at a path follows, or None if it was punctured."""
     return next((path[:level] for level in range(len(path) + 1) if path[:level] in nodes), None)
 
 
-def derive(nodes: Nodes, path: bytes) -> bytes | None:
+def derive(nodes: Nodes, path: str) -> bytes | None:
     """Return the secret at a path, or None if it was punctured."""
     cover = find_cover(nodes, path)
     if cover is None:
@@ -65,7 +65,7 @@ def derive(nodes: Nodes, path: bytes) -> bytes | None:
     return secret
 
 
-def puncture(nodes: Nodes, *paths: bytes) -> dict[bytes, bytes]:
+def puncture(nodes: Nodes, *paths: str) -> dict[str, bytes]:
     """Return the nodes from which all follows that followed before, save what is at some paths or below them."""
     left = dict(nodes)
     for path in paths:
@@ -74,9 +74,9 @@ def puncture(nodes: Nodes, *paths: bytes) -> dict[bytes, bytes]:
             continue
         secret = left.pop(cover)
         for level in range(len(cover), len(path)):
-            for index in range(CHILDREN):
-                if index != path[level]:
-                    left[path[:level] + bytes([index])] = derive_child(secret, level + 1, index)
+            for step in _STEPS:
+                if step != path[level]:
+                    left[path[:level] + step] = derive_child(secret, level + 1, step)
             secret = derive_child(secret, level + 1, path[level])
     return left
 
@@ -88,11 +88,11 @@ def pack(nodes: Nodes) -> bytes:
     secret.
     """
     return b"".join(
-        bytes([len(path), *(high << 4 | low for high, low in _pairs(path))]) + nodes[path] for path in sorted(nodes)
+        bytes([len(path)]) + bytes.fromhex(path + "0" * (len(path) % 2)) + nodes[path] for path in sorted(nodes)
     )
 
 
-def unpack(packed: bytes) -> dict[bytes, bytes]:
+def unpack(packed: bytes) -> dict[str, bytes]:
     """Return the nodes of `pack`.
 
     Raises:
@@ -102,14 +102,8 @@ def unpack(packed: bytes) -> dict[bytes, bytes]:
     at = 0
     while at < len(packed):
         level, start = packed[at], at + 1 + (packed[at] + 1) // 2
-        path = bytes(step for byte in packed[at + 1 : start] for step in (byte >> 4, byte & 15))[:level]
-        nodes[path] = packed[start : start + 32]
-        at = start + 32
+        nodes[packed[at + 1 : start].hex()[:level]] = packed[start : start + _SECRET_BYTES]
+        at = start + _SECRET_BYTES
     if pack(nodes) != packed:
         raise ValueError("The bytes are no packed nodes.")
     return nodes
-
-
-def _pairs(path: bytes) -> Iterator[tuple[int, int]]:
-    filled = path + bytes(len(path) % 2)
-    return zip(filled[::2], filled[1::2], strict=True)

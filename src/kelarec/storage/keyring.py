@@ -57,7 +57,7 @@ class Keyring:
         self._days = DayKeyPlace(place, archive_id, ring_key, randomness)
         self._cached_standing: ForgetfulCache[str, KeyPair] = ForgetfulCache(ticks)
         self._cached_days: ForgetfulCache[date, DayKeys] = ForgetfulCache(ticks)
-        self._cached_branches: ForgetfulCache[tuple[date, bytes], Nodes] = ForgetfulCache(ticks)
+        self._cached_branches: ForgetfulCache[tuple[date, str], Nodes] = ForgetfulCache(ticks)
 
     def __repr__(self) -> str:
         return f"Keyring(archive {self._archive_id})"

@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from glob import escape
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,7 +18,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from kelarec.errors import ObjectExistsError, ObjectNotFoundError, StorageError
 
 _UNFINISHED = ".part"
-_SYNCED_AT_ONCE = 16  # a journalling file system commits what is synced at the same time together
+_SYNCED_AT_ONCE = 32  # a journalling file system commits what is synced at the same time together
 _NO_SUCH_OBJECT = (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError)  # a name with a NUL byte
 
 
@@ -240,7 +239,10 @@ class FolderObjects(_Objects):
 
     def replace_many(self, objects: Mapping[str, bytes]) -> None:
         """See `ObjectPlace.replace_many`."""
-        self._put_many(objects, os.replace)
+        if len(objects) == 1:
+            self.replace(*next(iter(objects.items())))
+        else:
+            self._put_many(objects, os.replace)
 
     def _put_many(self, objects: Mapping[str, bytes], put: Callable[[Path, Path], None]) -> None:
         """Write and sync all beside their names, then put them there, then sync their folders, each once."""
@@ -284,14 +286,13 @@ class FolderObjects(_Objects):
     def delete_unfinished(self, prefix: str) -> None:
         """See `ObjectPlace.delete_unfinished`."""
         start = self._folder / prefix
-        found = [*start.parent.glob(f"{escape(start.name)}*{_UNFINISHED}")]
-        if start.is_dir():
-            found += start.glob(f"*{_UNFINISHED}")
         with _named(prefix):
-            for each in found:
-                each.unlink(missing_ok=True)
-            for folder in {each.parent for each in found}:
-                _sync_folder(folder)
+            for folder, beginning in ((start.parent, start.name), (start, "")):
+                with suppress(FileNotFoundError), os.scandir(folder) as entries:
+                    for each in entries:
+                        if each.name.startswith(beginning) and each.name.endswith(_UNFINISHED):
+                            os.unlink(each)
+                            _sync_folder(folder)
         if start.is_dir():
             self._remove_empty_folders(start)
 
