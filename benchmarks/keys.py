@@ -72,10 +72,8 @@ def make(folder: Path) -> Keyring:
 def show(name: str, seconds: float, baseline: float, aim: str) -> None:
     """Print a figure beside its baseline."""
     unit, factor = ("µs", 1e6) if seconds < 1e-3 else ("ms", 1e3)  # noqa: PLR2004
-    ratio = seconds / baseline
-    print(
-        f"{name:<44} {seconds * factor:7.1f} {unit}  baseline {baseline * factor:7.1f} {unit}  ratio {ratio:5.2f}  ({aim})"
-    )
+    figures = f"{seconds * factor:7.1f} {unit}  baseline {baseline * factor:7.1f} {unit}"
+    print(f"{name:<42} {figures}  ratio {seconds / baseline:5.2f}  ({aim})")
 
 
 def main() -> None:

@@ -291,7 +291,7 @@ class FolderObjects(_Objects):
                 with suppress(FileNotFoundError), os.scandir(folder) as entries:
                     for each in entries:
                         if each.name.startswith(beginning) and each.name.endswith(_UNFINISHED):
-                            os.unlink(each)
+                            Path(each).unlink(missing_ok=True)
                             _sync_folder(folder)
         if start.is_dir():
             self._remove_empty_folders(start)
