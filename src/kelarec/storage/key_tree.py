@@ -74,10 +74,9 @@ def puncture(nodes: Nodes, *paths: str) -> dict[str, bytes]:
             continue
         secret = left.pop(cover)
         for level in range(len(cover), len(path)):
-            for step in _STEPS:
-                if step != path[level]:
-                    left[path[:level] + step] = derive_child(secret, level + 1, step)
-            secret = derive_child(secret, level + 1, path[level])
+            children = _derive_children(secret, level + 1)
+            secret = children.pop(path[level])
+            left.update((path[:level] + step, child) for step, child in children.items())
     return left
 
 
@@ -98,12 +97,27 @@ def unpack(packed: bytes) -> dict[str, bytes]:
     Raises:
         ValueError: The bytes are none that `pack` gives.
     """
-    nodes = {}
-    at = 0
+    nodes: dict[str, bytes] = {}
+    at, last = 0, ""
     while at < len(packed):
         level, start = packed[at], at + 1 + (packed[at] + 1) // 2
-        nodes[packed[at + 1 : start].hex()[:level]] = packed[start : start + _SECRET_BYTES]
-        at = start + _SECRET_BYTES
-    if pack(nodes) != packed:
+        steps = packed[at + 1 : start].hex()
+        path = steps[:level]
+        if len(path) != level or steps[level:] not in {"", "0"} or (nodes and path <= last):
+            raise ValueError("The bytes are no packed nodes.")
+        nodes[path] = packed[start : start + _SECRET_BYTES]
+        at, last = start + _SECRET_BYTES, path
+    if at != len(packed):
         raise ValueError("The bytes are no packed nodes.")
     return nodes
+
+
+def _derive_children(secret: bytes, level: int) -> dict[str, bytes]:
+    """Return what `derive_child` gives for each child; the key is prepared once, which halves the time."""
+    prepared = HMAC(secret, _HASH)
+    children = {}
+    for step in _STEPS:
+        mac = prepared.copy()
+        mac.update(_CONTEXTS[level - 1][step])
+        children[step] = mac.finalize()
+    return children
