@@ -14,6 +14,7 @@ from kelarec import Archive, Place, System, create_key_file, kela_register
 from kelarec.audit.entries import EntryKind
 from kelarec.errors import KeyUnavailableError
 from kelarec.retention.erasure import destroy_leaves
+from kelarec.storage import catalog_tables as tables
 from kelarec.storage.key_leaves import KeyLeaf
 from kelarec.testing.builders import make_contact, make_wav
 from kelarec.testing.clock import MovableClock
@@ -82,7 +83,7 @@ def test_those_who_erase_at_once_undo_nothing_of_each_other(archive: Archive, pl
 def test_entries_about_dead_keys_have_an_index(archive: Archive, places: dict[str, Any]) -> None:
     """Opening looks into the log by an index that holds no other entries, however long the log is."""
     destroy_leaves(archive._vault, archive.audit, [KeyLeaf(LAST_DAY, *store(archive, places["clock"], 1))], by=OFFICER)
-    asked = "SELECT * FROM entries WHERE kind IN ('keys-destroyed', 'leaf-destroyed') AND at >= 1 AND actor != ''"
+    asked = f"SELECT * FROM entries WHERE {tables.tells_of_dead_keys} AND at >= 1 AND actor != ''"  # noqa: S608
     with archive._vault.database.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SET LOCAL enable_seqscan = off"))

@@ -8,12 +8,11 @@ from attrs import frozen
 
 from kelarec.audit.entries import Entry, EntryKind
 from kelarec.audit.log import AuditLog
-from kelarec.domain.instants import end_of, start_of
+from kelarec.domain.instants import start_of
 from kelarec.domain.people import Actor
 from kelarec.domain.register import Register
 from kelarec.errors import IntegrityError, KeyUnavailableError
 from kelarec.retention.erasure import new_leaf_entry
-from kelarec.retention.sweep import GRACE
 from kelarec.storage.key_leaves import KeyLeaf, puncture_leaves
 from kelarec.storage.keyring import TURN
 from kelarec.storage.recordings import microseconds
@@ -50,7 +49,7 @@ def destroy_again(vault: Vault, log: AuditLog, register: Register, *, by: Actor)
     # A leaf's date lies ahead of its death by what recordings are kept for, or by the year of a hold.
     reach = max(register.retention.years, 1) * _LONGEST_YEAR
     entries, unreadable = _read(log, start_of(days[0]), reach)
-    dates = _find_dead(days, [each for each in entries if each.kind is EntryKind.KEYS_DESTROYED])
+    dates = _find_dead(days, entries)
     erasures = [each for each in entries if each.kind is EntryKind.LEAF_DESTROYED]
     living = set(days) - set(dates)
     leaves = [leaf for leaf in map(_to_leaf, erasures) if leaf.day in living and _is_alive(vault, leaf)]
@@ -71,7 +70,7 @@ def _read(log: AuditLog, since: datetime, reach: timedelta) -> tuple[list[Entry]
     """Return the entries about dates since the first that has keys; how many cannot be read."""
     entries, unreadable = [], 0
     for row in log.get_rows_of_dead_keys(since - reach):
-        if row["kind"] == EntryKind.KEYS_DESTROYED and row["at"] < microseconds(since):
+        if row["kind"] != EntryKind.LEAF_DESTROYED and row["at"] < microseconds(since):
             continue
         try:
             entries.append(log.open_payload(row))
@@ -80,16 +79,13 @@ def _read(log: AuditLog, since: datetime, reach: timedelta) -> tuple[list[Entry]
     return entries, unreadable
 
 
-def _find_dead(days: list[date], deaths: list[Entry]) -> list[date]:
-    """Return the dates that the log says have died: those it names, and all that were over when it was written.
-
-    A sweep destroys the keys of every date that is over, and names only those that held something.
-    """
-    if not deaths:
-        return []
-    named = {date.fromisoformat(each.facts["kept-through"]) for each in deaths}
-    newest = max(each.at for each in deaths)
-    return [day for day in days if day in named or end_of(day) + GRACE <= newest]
+def _find_dead(days: list[date], entries: list[Entry]) -> list[date]:
+    """Return the dates that the log says have died: those it names, and all up to one through which it says so."""
+    named = {each.facts["kept-through"] for each in entries if each.kind is EntryKind.KEYS_DESTROYED}
+    through = max(
+        (each.facts["through"] for each in entries if each.kind is EntryKind.EMPTY_KEYS_DESTROYED), default=""
+    )
+    return [day for day in days if day.isoformat() in named or day.isoformat() <= through]
 
 
 def _to_leaf(entry: Entry) -> KeyLeaf:

@@ -5,7 +5,7 @@ killed anywhere is finished by the next one.
 """
 
 from collections.abc import Collection
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from attrs import frozen
@@ -78,8 +78,7 @@ class Retention:
             )
         swept = tuple(self._sweep_date(day, by) for day in due)
         self._log.wake()
-        for day in [day for day in self._vault.keyring.iter_days() if end_of(day) + GRACE <= now]:
-            self._destroy_keys(day)  # dates that held no more than sessions
+        self._destroy_empty_keys(now, by)
         make_keys_ahead(self._vault, self._register)
         with self._vault.database.begin() as connection:
             connection.execute(delete(tables.sessions).where(tables.sessions.c.ends_at <= microseconds(now)))
@@ -92,6 +91,15 @@ class Retention:
             told = select(entries.ends_on).where(entries.ends_on < today.toordinal(), entries.actor != "").distinct()
             due.update(date.fromordinal(each) for each in connection.execute(told).scalars())
         return sorted(due)
+
+    def _destroy_empty_keys(self, now: datetime, by: Actor) -> None:
+        """Destroy the keys of dates that held no more than sessions; whatever held more has died before."""
+        empty = [day for day in self._vault.keyring.iter_days() if end_of(day) + GRACE <= now]
+        for day in empty:
+            self._destroy_keys(day)
+        if empty:
+            through, count = empty[-1].isoformat(), str(len(empty))
+            self._log.write(self._log.new_entry(EntryKind.EMPTY_KEYS_DESTROYED, by, through=through, dates=count))
 
     def _destroy_keys(self, day: date) -> None:
         with self._vault.database.begin() as connection:
