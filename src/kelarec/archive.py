@@ -4,7 +4,7 @@ import os
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -21,6 +21,7 @@ from kelarec.domain.people import StaffId, System
 from kelarec.domain.register import Register
 from kelarec.domain.uuid7 import RANDOM_BYTES, uuid7
 from kelarec.errors import ArchiveExistsError, ClosedError
+from kelarec.retention.destroyed_again import DestroyedAgain, destroy_again
 from kelarec.retention.sweep import Retention
 from kelarec.rights.receive import Rights
 from kelarec.storage.description import read_description, read_register, write_description, write_register
@@ -34,6 +35,7 @@ from kelarec.storage.engine import (
     require_schema,
 )
 from kelarec.storage.keyring import Keyring
+from kelarec.storage.keys_ahead import make_keys_ahead
 from kelarec.storage.objects import FolderObjects, MemoryObjects, ObjectPlace
 from kelarec.storage.places import Place, require_apart
 from kelarec.storage.roots import LocalRootKey, RootKey, load_root_key
@@ -61,6 +63,8 @@ class Archive(AbstractContextManager["Archive"]):
         retention: Ends what is over.
         rights: Keeps the requests of persons.
         audit: The log.
+        destroyed_again: What the log says has died and was there again when the archive was opened.
+        lost_keys: Dates that are not over, hold something and had no keys when the archive was opened.
     """
 
     def __init__(self, vault: Vault, register: Register, witnesses: Sequence[Witness] = ()) -> None:
@@ -71,8 +75,10 @@ class Archive(AbstractContextManager["Archive"]):
         self.audit = AuditLog(vault, register, witnesses)
         self.staff = Staff(vault, self.audit, register)
         self.capture = Capture(vault, self.audit, register)
-        self.retention = Retention(vault, self.audit)
+        self.retention = Retention(vault, self.audit, register)
         self.rights = Rights(vault, self.audit, register)
+        self.destroyed_again = DestroyedAgain()
+        self.lost_keys: tuple[date, ...] = ()
         self._sessions = Sessions(vault, self.audit, register)
 
     def __repr__(self) -> str:
@@ -178,7 +184,7 @@ class Archive(AbstractContextManager["Archive"]):
         clock: Clock = system_clock,
         randomness: Randomness = os.urandom,
     ) -> "Archive":
-        """Open an archive; it reads its own register.
+        """Open an archive; it reads its own register, and destroys again what its log says has died.
 
         Raises:
             ArchiveNotFoundError: There is no archive, or no ring key, at the places.
@@ -199,7 +205,16 @@ class Archive(AbstractContextManager["Archive"]):
             require_schema(database, archive_id=str(archive_id))
             register = read_register(vault, register_name)
             archive = cls(vault, register, witnesses)
-            archive.audit.write(archive.audit.new_entry(EntryKind.ARCHIVE_OPENED, _HERE))
+            archive.destroyed_again = destroy_again(vault, archive.audit, register, by=_HERE)
+            archive.lost_keys = make_keys_ahead(vault, register)
+            found = {
+                "lost_keys": " ".join(map(str, archive.lost_keys)),
+                "unreadable_entries": str(archive.destroyed_again.unreadable_entries or ""),
+            }
+            facts = {name: fact for name, fact in found.items() if fact}
+            archive.audit.write(
+                archive.audit.new_entry(EntryKind.ARCHIVE_OPENED, _HERE, recording_id=None, terms=None, **facts)
+            )
         except BaseException:
             database.close()
             raise
@@ -225,6 +240,7 @@ class Archive(AbstractContextManager["Archive"]):
             create_schema(vault.database, catalog_id=str(vault.new_id()), archive_id=str(archive_id))
             write_register(vault, register)
             archive = cls(vault, register, witnesses)
+            make_keys_ahead(vault, register)
             archive.audit.begin()
             archive.audit.write(
                 archive.audit.new_entry(EntryKind.ARCHIVE_CREATED, _HERE, register_version=register.version.isoformat())

@@ -247,7 +247,7 @@ class ForkedError(KelarecError, RuntimeError):
 
 
 class KeyUnavailableError(KelarecError, LookupError):
-    """A key is not there: destroyed on its day, or missing."""
+    """A key is not there: destroyed on its day or before, or missing."""
 
     code = "key-unavailable"
 

@@ -15,6 +15,7 @@ from kelarec import AccessRequest, Archive, Place, Recording, StaffId, System
 from kelarec.errors import IntegrityError, KelarecError
 from kelarec.storage.description import read_description, read_register
 from kelarec.storage.engine import open_database, require_schema
+from kelarec.storage.key_tree import name_leaf
 from kelarec.storage.keyring import Keyring
 from kelarec.storage.objects import FolderObjects
 from kelarec.storage.recordings import Recordings
@@ -41,6 +42,7 @@ CLASSES: Final = {
     "ring key": r"keys/ring\.key",
     "standing keys": r"keys/standing\.key",
     "keys of a date": r"keys/days/[-\d]+\.key",
+    "nodes of a date": r"keys/days/[-\d]+/[\da-f]{2}\.nodes",
     "signing key": r"keys/signing\.key",
     "log": r"archive/audit/.+",  # public tiles, which tests/audit hold against their verifier
 }
@@ -111,10 +113,13 @@ def test_in_the_description(disk: "Disk") -> None:
     assert flip(disk.objects / "archive.json", lambda: disk.open().close(), bits=None) == []
 
 
-@pytest.mark.usefixtures("call")
-@pytest.mark.parametrize("kind", ["root key", "ring key", "standing keys", "keys of a date", "signing key"])
-def test_in_the_keys(disk: "Disk", vault: Vault, kind: str) -> None:
+@pytest.mark.parametrize(
+    "kind", ["root key", "ring key", "standing keys", "keys of a date", "nodes of a date", "signing key"]
+)
+def test_in_the_keys(disk: "Disk", vault: Vault, call: Recording, kind: str) -> None:
     """Any one flipped bit in a file of keys is found before a key is used (Art. 32(1)(b))."""
+    neighbour = next(name for name in map(str, range(9999)) if name_leaf(name)[:2] == name_leaf(str(call.id))[:2])
+    vault.keyring.puncture(call.kept_through, [neighbour])
     path = one_of(disk, kind)
 
     def read_keys() -> None:
@@ -124,8 +129,11 @@ def test_in_the_keys(disk: "Disk", vault: Vault, kind: str) -> None:
             keyring.get_signing_seed()
         elif kind in {"standing keys", "keys of a date"}:
             keyring.get(path.stem)
+        elif kind == "nodes of a date":
+            keyring.get_leaf(call.kept_through, str(call.id))
 
-    assert flip(path, read_keys) == []
+    bits = None if kind == "nodes of a date" else EVERY_BIT  # it is large
+    assert flip(path, read_keys, bits=bits) == []
 
 
 @pytest.mark.usefixtures("call")

@@ -32,6 +32,9 @@ class EntryKind(StrEnum):
     DENIED = "denied"
     REQUEST_RECEIVED = "request-received"
     KEYS_DESTROYED = "keys-destroyed"
+    EMPTY_KEYS_DESTROYED = "empty-keys-destroyed"
+    LEAF_DESTROYED = "leaf-destroyed"
+    DESTROYED_AGAIN = "destroyed-again"
     LOG_READ = "log-read"
 
 

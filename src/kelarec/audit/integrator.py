@@ -247,11 +247,12 @@ class Integrator:
         if head is not None:
             self._prove_consistent(head.checkpoint, checkpoint)
         note = sign_note(checkpoint.to_text(), self.origin, self._signing_key)
-        self._write_same(f"{FOLDER}/checkpoints/{checkpoint.size:020}", note)
-        note = self._show_witnesses(note)
+        shown = self._show_witnesses(note)
         self._require_lease()
-        self._vault.objects.replace(f"{FOLDER}/checkpoint", note)
-        return TreeHead(checkpoint, note)
+        self._vault.objects.replace(f"{FOLDER}/checkpoint", shown)
+        # Kept after it is published: who lists what was kept and then reads the newest never finds that one older.
+        self._write_same(f"{FOLDER}/checkpoints/{checkpoint.size:020}", note)
+        return TreeHead(checkpoint, shown)
 
     def _prove_consistent(self, older: Checkpoint, newer: Checkpoint) -> None:
         try:

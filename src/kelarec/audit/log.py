@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, bindparam, func, insert, literal, select, union_all
+from sqlalchemy import Connection, Select, bindparam, func, insert, literal, select, text, union_all
 
 from kelarec.audit.background import Background
 from kelarec.audit.consultations import CONSULTING
@@ -35,15 +35,14 @@ _COLUMNS: Final = [column.name for column in tables.waiting.c if column.name != 
 _INSERT: Final = insert(tables.waiting).values({name: bindparam(name) for name in _COLUMNS}).inline()
 
 # What is in the tree and what waits for it, in one statement: nothing can move from one to the other meanwhile.
-_LOG: Final = union_all(
-    *(
-        select(literal(is_waiting).label("is_waiting"), place.label("place"), *(table.c[name] for name in _COLUMNS))
-        for is_waiting, table, place in (
-            (0, tables.entries, tables.entries.c.leaf_index),
-            (1, tables.waiting, tables.waiting.c.position),
-        )
+_HALVES: Final = tuple(
+    select(literal(is_waiting).label("is_waiting"), place.label("place"), *(table.c[name] for name in _COLUMNS))
+    for is_waiting, table, place in (
+        (0, tables.entries, tables.entries.c.leaf_index),
+        (1, tables.waiting, tables.waiting.c.position),
     )
-).subquery("log")
+)
+_LOG: Final = union_all(*_HALVES).subquery("log")
 
 
 class AuditLog:
@@ -82,7 +81,7 @@ class AuditLog:
     def append(self, connection: Connection, entry: Entry) -> None:
         """Write an entry in a transaction; it is there if and only if the rest of the transaction is."""
         ends_on = self._register.log_retention.last_day(entry.at)
-        key = self._vault.keyring.get_or_make(ends_on).wrapping
+        key = self._vault.keyring.get_or_make(ends_on, self._vault.now()).wrapping
         committed = commit(entry, self._vault.randomness)
         payload = wrap(key, committed.secret, self._context(entry.id), self._vault.randomness)
         execute_now(
@@ -264,6 +263,14 @@ class AuditLog:
         with self._vault.database.begin() as connection:
             rows = connection.execute(wanted.order_by(_LOG.c.is_waiting, _LOG.c.place)).mappings().all()
         return (self.open_payload(row) for row in rows)
+
+    def get_rows_of_dead_keys(self, since: datetime) -> Sequence[Any]:
+        """Return the rows of entries since an instant that tell of destroyed keys or leaves, for `open_payload`."""
+        holds = (tables.tells_of_dead_keys, "at >= :since", "actor != ''")
+        at = {"since": microseconds(to_utc(since))}
+        wanted = union_all(*(half.where(*map(text, holds)) for half in _HALVES)).order_by("is_waiting", "place")
+        with self._vault.database.begin() as connection:
+            return connection.execute(wanted, at).mappings().all()
 
     def open_payload(self, row: Any) -> Entry:  # noqa: ANN401  a mapping of the driver's types
         """Return the entry of a row of the catalog.

@@ -6,7 +6,8 @@ the bytes of a finished write are brought onto the medium.
 
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,6 +18,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from kelarec.errors import ObjectExistsError, ObjectNotFoundError, StorageError
 
 _UNFINISHED = ".part"
+_SYNCED_AT_ONCE = 32  # a journalling file system commits what is synced at the same time together
 _NO_SUCH_OBJECT = (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError)  # a name with a NUL byte
 
 
@@ -70,11 +72,35 @@ class ObjectPlace(Protocol):
         """
         ...
 
+    def write_many(self, objects: Mapping[str, bytes]) -> None:
+        """Write small new objects, each as `write` does; one that is there already stays as it is.
+
+        Raises:
+            StorageError: The medium refuses; some may have been written.
+        """
+        ...
+
+    def replace_many(self, objects: Mapping[str, bytes]) -> None:
+        """Replace small objects, each as `replace` does.
+
+        Raises:
+            StorageError: The medium refuses; some may have been replaced.
+        """
+        ...
+
     def delete(self, path: str) -> None:
         """Remove an object for good; one that is not there is no error.
 
         Raises:
             StorageError: The medium refuses, and the object is still there.
+        """
+        ...
+
+    def delete_unfinished(self, prefix: str) -> None:
+        """Remove what writes that never finished have left of objects whose paths begin so; nobody may write them now.
+
+        Raises:
+            StorageError: The medium refuses.
         """
         ...
 
@@ -122,6 +148,9 @@ class _Objects:
             if not relative.endswith(_UNFINISHED):
                 yield relative
 
+    def delete_unfinished(self, prefix: str) -> None:
+        """See `ObjectPlace.delete_unfinished`: where objects appear whole, nothing is left."""
+
 
 class MemoryObjects(_Objects):
     """Objects in this process's memory, each place a store of its own; gone with the process."""
@@ -140,6 +169,17 @@ class MemoryObjects(_Objects):
     def replace(self, path: str, content: bytes) -> None:
         """See `ObjectPlace.replace`."""
         self._filesystem.pipe_file(self._full(path), content)
+
+    def write_many(self, objects: Mapping[str, bytes]) -> None:
+        """See `ObjectPlace.write_many`."""
+        for path, content in objects.items():
+            with suppress(ObjectExistsError):
+                self.write(path, [content])
+
+    def replace_many(self, objects: Mapping[str, bytes]) -> None:
+        """See `ObjectPlace.replace_many`."""
+        for path, content in objects.items():
+            self.replace(path, content)
 
     def delete(self, path: str) -> None:
         """See `ObjectPlace.delete`."""
@@ -188,6 +228,47 @@ class FolderObjects(_Objects):
             unfinished.replace(final)
             _sync_folder(final.parent)
 
+    def write_many(self, objects: Mapping[str, bytes]) -> None:
+        """See `ObjectPlace.write_many`."""
+
+        def link(unfinished: Path, final: Path) -> None:
+            with suppress(FileExistsError):
+                os.link(unfinished, final)
+
+        self._put_many(objects, link)
+
+    def replace_many(self, objects: Mapping[str, bytes]) -> None:
+        """See `ObjectPlace.replace_many`."""
+        if len(objects) == 1:
+            self.replace(*next(iter(objects.items())))
+        else:
+            self._put_many(objects, os.replace)
+
+    def _put_many(self, objects: Mapping[str, bytes], put: Callable[[Path, Path], None]) -> None:
+        """Write and sync all beside their names, then put them there, then sync their folders, each once."""
+        finals = {path: self._folder / path for path in objects}
+        unfinished = {path: _beside(final) for path, final in finals.items()}
+        folders = {final.parent for final in finals.values()}
+        try:
+            with _named(f"{len(objects)} at once"):
+                for folder in folders:
+                    _make_folders(folder)
+            with ThreadPoolExecutor(_SYNCED_AT_ONCE) as threads:
+                for _ in threads.map(lambda path: _write_synced(unfinished[path], [objects[path]], path), objects):
+                    pass
+            for path in objects:
+                with _named(path):
+                    put(unfinished[path], finals[path])
+                    unfinished[path].unlink(missing_ok=True)
+            with _named(f"{len(objects)} at once"):
+                for folder in folders:
+                    _sync_folder(folder)
+        except BaseException:
+            for each in unfinished.values():
+                with suppress(OSError):
+                    each.unlink(missing_ok=True)
+            raise
+
     def delete(self, path: str) -> None:
         """See `ObjectPlace.delete`."""
         target = self._folder / path
@@ -201,6 +282,19 @@ class FolderObjects(_Objects):
             raise StorageError(
                 f"The object {path} cannot be deleted: {error.strerror}.", advice="Make the place writable."
             ) from error
+
+    def delete_unfinished(self, prefix: str) -> None:
+        """See `ObjectPlace.delete_unfinished`."""
+        start = self._folder / prefix
+        with _named(prefix):
+            for folder, beginning in ((start.parent, start.name), (start, "")):
+                with suppress(FileNotFoundError), os.scandir(folder) as entries:
+                    for each in entries:
+                        if each.name.startswith(beginning) and each.name.endswith(_UNFINISHED):
+                            Path(each).unlink(missing_ok=True)
+                            _sync_folder(folder)
+        if start.is_dir():
+            self._remove_empty_folders(start)
 
     def _remove_empty_folders(self, folder: Path) -> None:
         while folder not in {self._folder, self._folder.parent}:

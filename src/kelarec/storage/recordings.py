@@ -7,6 +7,7 @@ Content is written first and the record last; the row follows. What a row tells 
 """
 
 import hashlib
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, TypeVar
@@ -15,7 +16,7 @@ from uuid import UUID
 from attrs import field, frozen
 from sqlalchemy import Connection, delete, insert, select, update
 
-from kelarec.domain.instants import helsinki_date
+from kelarec.domain.instants import end_of, helsinki_date
 from kelarec.domain.people import Identifier
 from kelarec.domain.recording import Part, Recording, RecordingDetails
 from kelarec.errors import ChangedMeanwhileError, IntegrityError, KeyUnavailableError, StorageError
@@ -28,6 +29,7 @@ from kelarec.storage.vault import Vault
 
 _Reader = TypeVar("_Reader", bound=SealedReader)
 _FOLDER: Final = "recordings"
+_LOGGER: Final = logging.getLogger("kelarec.keys")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -80,7 +82,7 @@ class Recordings:
 
     def new_data_key(self, recording_id: UUID, kept_through: date) -> DataKey:
         """Make a recording's data key, wrapped under the key of its last day kept."""
-        self._vault.keyring.get_or_make(kept_through)
+        self._vault.keyring.get_or_make(kept_through, self._vault.now())
         return make_data_key(
             self._vault.keyring, kept_through.isoformat(), self._subject(recording_id), self._vault.randomness
         )
@@ -149,7 +151,9 @@ class Recordings:
         for each in dates:
             try:
                 wanted.append(token(self._vault.keyring.get(_to_date(each).isoformat()).index, identifier))
-            except KeyUnavailableError:  # that date is over: its recordings can be found by nobody
+            except KeyUnavailableError:  # its recordings can be found by nobody
+                if self._vault.now() < end_of(_to_date(each)):
+                    _LOGGER.warning("The keys of %s are lost; nobody is found on that date", _to_date(each))
                 continue
         rows = connection.execute(
             select(tables.recordings)
