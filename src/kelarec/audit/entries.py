@@ -33,6 +33,8 @@ class EntryKind(StrEnum):
     REQUEST_RECEIVED = "request-received"
     KEYS_DESTROYED = "keys-destroyed"
     LOG_READ = "log-read"
+    ROOT_KEY_ROTATION = "root-key-rotation"
+    DATA_KEY_EXPORTED = "data-key-exported"
 
 
 def _to_texts(facts: "dict[str, str]") -> "dict[str, str]":
