@@ -98,21 +98,21 @@ class AwsKmsRootKey:
             RootKeyUnreadableError: It says no.
             RootKeyUnreachableError: It says nothing.
         """
-        from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError  # noqa: PLC0415  as above
+        from botocore import exceptions  # noqa: PLC0415  as above
 
         try:
             return getattr(self._client, act)(KeyId=self.key, **arguments)
-        except ClientError as error:
+        except exceptions.ClientError as error:
             if _is_not_now(error):
                 raise RootKeyUnreachableError(f"AWS KMS in {self.region} cannot serve now: {_code(error)}.") from None
             if act == "decrypt":
                 raise
             raise _refused(error) from None
-        except HTTPClientError as error:
+        except (exceptions.HTTPClientError, exceptions.ConnectionError) as error:
             raise RootKeyUnreachableError(
                 f"AWS KMS in {self.region} cannot be reached: {type(error).__name__}."
             ) from None
-        except BotoCoreError as error:  # such as no credentials
+        except exceptions.BotoCoreError as error:  # such as no credentials
             raise RootKeyUnreadableError(
                 f"AWS KMS cannot be asked: {type(error).__name__}.", advice="See to the credentials of this machine."
             ) from None

@@ -119,14 +119,7 @@ class Pkcs11RootKey:
         pin = ask(self._secrets, "pin")
         try:
             with _LOCK, _open_session(self.uri, pin) as session:
-                key = session.get_key(
-                    object_class=pkcs11.ObjectClass.SECRET_KEY,
-                    key_type=pkcs11.KeyType.AES,
-                    label=self.uri.label,
-                    id=self.uri.id,
-                )
-                _require_kept(key)
-                yield key
+                yield _find_key(session, self.uri)
         except KelarecError:
             raise
         except pkcs11.PKCS11Error as error:
@@ -164,15 +157,25 @@ def _open_session(uri: Pkcs11Uri, pin: str) -> Any:  # noqa: ANN401  a session o
         return token.open()
 
 
-def _require_kept(key: Any) -> None:  # noqa: ANN401  an object of the token
-    from pkcs11 import Attribute  # noqa: PLC0415  only with the extra
+def _find_key(session: Any, uri: Pkcs11Uri) -> Any:  # noqa: ANN401  objects of python-pkcs11
+    from pkcs11 import Attribute, KeyType, ObjectClass  # noqa: PLC0415  only with the extra
 
+    told = {Attribute.CLASS: ObjectClass.SECRET_KEY, Attribute.KEY_TYPE: KeyType.AES}
+    named = {Attribute.LABEL: uri.label, Attribute.ID: uri.id}
+    found = list(session.get_objects(told | {each: value for each, value in named.items() if value is not None}))
+    if len(found) != 1:
+        raise RootKeyUnreadableError(
+            f"The URI leads to {len(found) or 'no'} AES keys in the PKCS#11 token, and must lead to one.",
+            advice="Correct the URI; object and id together say more than one of them.",
+        )
+    [key] = found
     if key.key_length != KEY_BYTES * 8:
         raise RootKeyUnreadableError("The key in the token is not one of 256 bits.", advice="Make one of 256 bits.")
     if key[Attribute.EXTRACTABLE] or not key[Attribute.SENSITIVE]:
         raise RootKeyUnreadableError(
             "The key in the token could be read out of it.", advice="Make one that is sensitive and not extractable."
         )
+    return key
 
 
 def _may(key: Any, attribute: Any) -> bool:  # noqa: ANN401  as above
@@ -262,10 +265,8 @@ def _to_named(error: "pkcs11.PKCS11Error") -> KelarecError:
         )
     if isinstance(error, (pkcs11.PinLocked, pkcs11.PinExpired, pkcs11.UserPinNotInitialized)):
         return RootKeyUnreadableError(f"The PKCS#11 token lets nobody in: {kind}.", advice="Let its officer reset it.")
-    if isinstance(error, (pkcs11.NoSuchKey, pkcs11.MultipleObjectsReturned, pkcs11.MultipleTokensReturned)):
-        return RootKeyUnreadableError(
-            f"The URI does not lead to one AES key in a PKCS#11 token: {kind}.", advice="Correct the URI."
-        )
+    if isinstance(error, pkcs11.MultipleTokensReturned):
+        return RootKeyUnreadableError("The URI leads to several PKCS#11 tokens.", advice="Name its serial number too.")
     if isinstance(error, (pkcs11.NoSuchToken, pkcs11.TokenNotPresent, pkcs11.DeviceRemoved)):
         return RootKeyUnreachableError(f"The PKCS#11 token is not there: {kind}.", advice="Connect the token.")
     return RootKeyUnreachableError(f"The PKCS#11 token failed: {kind}.", advice="See to the token and its module.")
