@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, NoReturn
 from urllib.parse import quote
@@ -100,8 +101,9 @@ def kms_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KmsServer]:
     """A KMS in eu-north-1 at an address of this machine, found by the environment as boto3 does."""
     try:
         import boto3  # noqa: PLC0415  an extra
-        import moto.server  # noqa: F401, PLC0415  an extra
     except ImportError:
+        go_without("boto3")
+    if find_spec("moto") is None:
         go_without("moto[server]")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -9,7 +9,11 @@ hexadecimal.
 import base64
 import binascii
 import hashlib
+import logging
 import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, unquote
 
@@ -42,6 +46,7 @@ _NOT_NOW: Final = frozenset(
     }
 )
 _SERVER_ERRORS: Final = 500
+_HERE: Final = threading.local()
 
 
 @frozen
@@ -101,7 +106,8 @@ class AwsKmsRootKey:
         from botocore import exceptions  # noqa: PLC0415  as above
 
         try:
-            return getattr(self._client, act)(KeyId=self.key, **arguments)
+            with _unlogged():
+                return getattr(self._client, act)(KeyId=self.key, **arguments)
         except exceptions.ClientError as error:
             if _is_not_now(error):
                 raise RootKeyUnreachableError(f"AWS KMS in {self.region} cannot serve now: {_code(error)}.") from None
@@ -159,6 +165,29 @@ def _parse(uri: str) -> tuple[str, str]:
     if not _REGION.fullmatch(region) or (found["region"] and region != found["region"]):
         raise RootKeyUnreadableError("The URI names no region, or another one than the key's.", advice=advice)
     return key, region
+
+
+class _WhileNotAsking(logging.Filter):
+    """Lets no record through while this thread asks the service."""
+
+    def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002  whatever it is
+        return not getattr(_HERE, "is_asking", False)
+
+
+_WHILE_NOT_ASKING: Final = _WhileNotAsking()
+
+
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """Keep botocore silent: at the level of debugging it logs whole requests and answers, and with them the ring key."""
+    for name in list(logging.root.manager.loggerDict):
+        if name.partition(".")[0] in {"boto3", "botocore"}:
+            logging.getLogger(name).addFilter(_WHILE_NOT_ASKING)
+    _HERE.is_asking = True
+    try:
+        yield
+    finally:
+        _HERE.is_asking = False
 
 
 def _bind(context: bytes) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import logging
 import os
 import pickle
 import subprocess
@@ -30,6 +31,10 @@ context = base64.b64decode(told["context"])
 print(base64.b64encode(key.unwrap(told["line"], context)).decode())
 print(key.wrap(b"from the child", context))
 """
+
+
+def _shows(record: logging.LogRecord, hidden: list[str]) -> bool:
+    return any(each in record.getMessage() for each in hidden)
 
 
 class RootKeySuite:
@@ -137,6 +142,15 @@ class RootKeySuite:
         shown = [repr(root_key), str(root_key), *traceback.format_exception(caught.value), repr(vars(caught.value))]
         for secret in secrets.values():
             assert all(secret not in each for each in shown)
+
+    def test_nothing_is_logged(
+        self, root_key: RootKey, secrets: dict[str, str], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Not even at the level of debugging does any library beneath log the secret, a passphrase or a PIN."""
+        with caplog.at_level(logging.DEBUG):
+            assert root_key.unwrap(root_key.wrap(_SECRET, _CONTEXT), _CONTEXT) == _SECRET
+        hidden = [_SECRET.hex(), base64.b64encode(_SECRET).decode(), repr(_SECRET)[2:-1], *secrets.values()]
+        assert [(each.name, each.funcName) for each in caplog.records if _shows(each, hidden)] == []
 
     def test_another_process_opens_it(self, uri: str, secrets: dict[str, str], root_key: RootKey, line: str) -> None:
         """What one process seals another opens, both ways."""
