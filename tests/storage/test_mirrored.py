@@ -1,7 +1,7 @@
 """Two copies of the keys: written and destroyed together, read from either: the notice, sections 9 and 10."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
@@ -110,7 +110,7 @@ def test_no_key_is_made_in_one_copy_only(copies: Copies, one: Path) -> None:
         copies.reopen().rewrap(LocalRootKey(bytes(32), os.urandom))
     mount()
     assert list_files(copies.first) == list_files(copies.second)
-    assert copies.reopen().get_or_make(DAY)
+    assert len(copies.reopen().get_or_make(DAY).index) == 32
 
 
 def test_a_copy_that_is_away_stops_destruction_from_being_done(copies: Copies, one: Path) -> None:
@@ -131,7 +131,7 @@ def test_a_copy_that_is_away_stops_destruction_from_being_done(copies: Copies, o
 
 
 def test_what_only_an_absent_copy_may_have_is_not_called_gone(copies: Copies, one: Path) -> None:
-    """ "It is gone" and "it could not be told" differ."""
+    """That it is gone, and that it could not be told, differ."""
     copies.unmount(one)
     place = copies.open()
     for ask in (place.read, place.get_size, lambda path: place.read_range(path, 0, 1)):
@@ -167,36 +167,33 @@ def test_a_difference_is_named(copies: Copies, change: Callable[[Copies], object
     assert copies.open().find_differences() == (difference,)
 
 
-@frozen
-class Failing:
-    """A place whose changes fail after some, before or after they are done: a process that dies there."""
+class DyingObjects(MemoryObjects):
+    """A place whose process dies at one of its changes, before or after it is done."""
 
-    inner: ObjectPlace
-    left: list[int]
-    is_done: bool
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self.inner, name)
+    left = 0
+    is_done = False
+    shared: "list[DyingObjects]"
 
     def _change(self, act: Callable[[], int | None]) -> int:
-        self.left[0] -= 1
-        if self.left[0]:
+        for each in self.shared:
+            each.left -= 1
+        if self.left:
             return act() or 0
         if self.is_done:
             act()
         raise KeyboardInterrupt
 
-    def write(self, path: str, chunks: list[bytes]) -> int:
+    def write(self, path: str, chunks: Iterable[bytes]) -> int:
         """Write, or die."""
-        return self._change(lambda: self.inner.write(path, chunks))
+        return self._change(lambda: super(DyingObjects, self).write(path, chunks))
 
     def replace(self, path: str, content: bytes) -> None:
         """Replace, or die."""
-        self._change(lambda: self.inner.replace(path, content))
+        self._change(lambda: super(DyingObjects, self).replace(path, content))
 
     def delete(self, path: str) -> None:
         """Delete, or die."""
-        self._change(lambda: self.inner.delete(path))
+        self._change(lambda: super(DyingObjects, self).delete(path))
 
 
 STEPS: Final = 10  # a ring key rewrapped, a day's keys made and destroyed, a tree written and replaced: two each
@@ -206,13 +203,15 @@ STEPS: Final = 10  # a ring key rewrapped, a day's keys made and destroyed, a tr
 @pytest.mark.parametrize("step", range(1, STEPS + 1))
 def test_a_crash_between_the_copies_is_finished_by_the_next_try(step: int, *, is_done: bool) -> None:
     """Killed at any change of any copy, the keys open under the old or the new root key and all converges."""
-    first, second = MemoryObjects(), MemoryObjects()
-    Keyring.create(MirroredObjects(first, second, marker="ring.key"), ARCHIVE, ROOT, os.urandom)
+    first, second = DyingObjects(), DyingObjects()
+    first.shared = second.shared = [first, second]
+    place = MirroredObjects(first, second, marker="ring.key")
+    Keyring.create(place, ARCHIVE, ROOT, os.urandom)
     new_root = LocalRootKey(bytes(32), os.urandom)
-    left = [step]
-    dying = MirroredObjects(Failing(first, left, is_done), Failing(second, left, is_done), marker="ring.key")
+    first.left = second.left = step
+    first.is_done = second.is_done = is_done
 
-    def work(place: MirroredObjects, root: LocalRootKey) -> None:
+    def work(root: LocalRootKey) -> None:
         keyring = Keyring.open(place, ARCHIVE, root, os.urandom)
         keyring.rewrap(new_root)
         keyring.get_or_make(DAY)
@@ -222,19 +221,18 @@ def test_a_crash_between_the_copies_is_finished_by_the_next_try(step: int, *, is
         keyring.destroy(DAY)
 
     with pytest.raises(KeyboardInterrupt):
-        work(dying, ROOT)
-    healthy = MirroredObjects(first, second, marker="ring.key")
+        work(ROOT)
     opened = []
     for root in (ROOT, new_root):
         try:
-            work(healthy, root)
+            work(root)
         except StorageError:
             raise
         except ValueError:  # the other root key is in force
             continue
         opened.append(root)
     assert len(opened) >= 1
-    assert healthy.find_differences() == ()
+    assert place.find_differences() == ()
     assert PATH not in {*first.iter_paths(), *second.iter_paths()}
     assert first.read("tree.key") == second.read("tree.key") == b"punctured"
 

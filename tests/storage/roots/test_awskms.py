@@ -26,7 +26,7 @@ ARN: Final = "arn:aws:kms:eu-north-1:111122223333:key/7b4a3c1e-0000-4000-8000-00
 
 
 def test_an_alias_is_as_good_as_an_arn(kms_server: KmsServer) -> None:
-    """A key is named by its ARN, its id or an alias, and the alias may move on to a new key, which opens nothing old."""
+    """A key is named by ARN, id or alias; an alias that moved on to a new key opens nothing old."""
     key, other = (kms_server.client.create_key()["KeyMetadata"] for _ in range(2))
     kms_server.client.create_alias(AliasName="alias/kelarec-root", TargetKeyId=key["KeyId"])
     names = ["alias/kelarec-root?region=eu-north-1", f"{key['KeyId']}?region=eu-north-1", key["Arn"]]

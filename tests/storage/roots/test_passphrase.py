@@ -2,7 +2,7 @@
 
 import os
 import unicodedata
-from typing import Final
+from typing import Final, Literal
 
 import pytest
 
@@ -56,7 +56,7 @@ def test_a_raised_cost_still_opens_what_was_sealed_before() -> None:
 
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
-def test_a_passphrase_is_the_same_however_it_is_typed(form: str) -> None:
+def test_a_passphrase_is_the_same_however_it_is_typed(form: Literal["NFC", "NFD"]) -> None:
     """Letters with accents have several encodings; a passphrase opens in each, as text and as UTF-8 (RFC 8265)."""
     typed = unicodedata.normalize("NFC" if form == "NFD" else "NFD", PASSPHRASE)
     line = of(unicodedata.normalize(form, PASSPHRASE)).wrap(b"secret", CONTEXT)

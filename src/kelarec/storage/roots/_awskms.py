@@ -179,7 +179,7 @@ _WHILE_NOT_ASKING: Final = _WhileNotAsking()
 
 @contextmanager
 def _unlogged() -> Iterator[None]:
-    """Keep botocore silent: at the level of debugging it logs whole requests and answers, and with them the ring key."""
+    """Keep botocore silent: for debugging it logs whole requests and answers, and with them the ring key."""
     for name in list(logging.root.manager.loggerDict):
         if name.partition(".")[0] in {"boto3", "botocore"}:
             logging.getLogger(name).addFilter(_WHILE_NOT_ASKING)

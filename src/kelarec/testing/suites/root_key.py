@@ -179,14 +179,14 @@ class RootKeySuite:
 
     def test_a_wrong_secret_is_named(self, uri: str, secrets: dict[str, str], line: str) -> None:
         """A wrong passphrase or PIN is an error with a name and advice that repeats neither."""
-        for name in secrets:
+        for name, secret in secrets.items():
             wrong = secrets | {name: "wrong-horse-battery-staple"}
             with pytest.raises(RootKeyError) as caught:
                 load_root_key(uri, os.urandom, wrong.__getitem__).unwrap(line, _CONTEXT)
             assert caught.value.advice
             shown = "".join(traceback.format_exception(caught.value))
             assert wrong[name] not in shown
-            assert secrets[name] not in shown
+            assert secret not in shown
 
     @pytest.mark.parametrize("given", ["", b"", b"\xff\xfe", None], ids=["empty", "no bytes", "not UTF-8", "None"])
     def test_a_secret_that_is_none_is_named(
