@@ -26,6 +26,8 @@ from kelarec.access.session import Session
 from kelarec.storage.vault import Vault
 from kelarec.testing.builders import make_contact, make_staff_member
 from kelarec.testing.clock import MovableClock
+from key_services import kms_server as kms_server
+from key_services import softhsm as softhsm
 
 EXAMPLES: Final = Path(__file__).parent.parent / "examples"
 RECORDER: Final = System("recorder@test")

@@ -17,6 +17,7 @@ from kelarec.audit.entries import EntryKind
 from kelarec.audit.integrator import Witness
 from kelarec.audit.log import AuditLog
 from kelarec.capture.store import Capture
+from kelarec.custody.keys import Keys
 from kelarec.domain.people import StaffId, System
 from kelarec.domain.register import Register
 from kelarec.domain.uuid7 import RANDOM_BYTES, uuid7
@@ -34,11 +35,12 @@ from kelarec.storage.engine import (
     open_memory_database,
     require_schema,
 )
+from kelarec.storage.key_place import KeyPlaces, list_key_folders, open_key_place, require_copies_of, require_keys_apart
 from kelarec.storage.keyring import Keyring
 from kelarec.storage.keys_ahead import make_keys_ahead
 from kelarec.storage.objects import FolderObjects, MemoryObjects, ObjectPlace
 from kelarec.storage.places import Place, require_apart
-from kelarec.storage.roots import LocalRootKey, RootKey, load_root_key
+from kelarec.storage.roots import LocalRootKey, RootKey, Secrets, load_root_key
 from kelarec.storage.vault import Clock, Vault
 from kelarec.storage.wrapping import KEY_BYTES, Randomness
 
@@ -65,6 +67,7 @@ class Archive(AbstractContextManager["Archive"]):
         audit: The log.
         destroyed_again: What the log says has died and was there again when the archive was opened.
         lost_keys: Dates that are not over, hold something and had no keys when the archive was opened.
+        keys: What keys there are; a new root key.
     """
 
     def __init__(self, vault: Vault, register: Register, witnesses: Sequence[Witness] = ()) -> None:
@@ -79,6 +82,7 @@ class Archive(AbstractContextManager["Archive"]):
         self.rights = Rights(vault, self.audit, register)
         self.destroyed_again = DestroyedAgain()
         self.lost_keys: tuple[date, ...] = ()
+        self.keys = Keys(vault, self.audit)
         self._sessions = Sessions(vault, self.audit, register)
 
     def __repr__(self) -> str:
@@ -114,9 +118,10 @@ class Archive(AbstractContextManager["Archive"]):
         cls,
         *,
         objects: Place,
-        keys: Place,
+        keys: KeyPlaces,
         root_key: str,
         register: Register,
+        secrets: Secrets | None = None,
         catalog: Place | None = None,
         witnesses: Sequence[Witness] = (),
         clock: Clock = system_clock,
@@ -126,9 +131,12 @@ class Archive(AbstractContextManager["Archive"]):
 
         Args:
             objects: A folder for all that is kept, sealed.
-            keys: A folder of its own for the keys; neither contains the other.
-            root_key: Such as ``keyfile:/path``, made by `kelarec.create_key_file`.
+            keys: A folder of its own for the keys; neither contains the other. Or a pair of them, two copies that are
+                written and destroyed together and read from either.
+            root_key: Such as ``keyfile:/path``, made by `kelarec.create_key_file`; or ``passphrase:``, ``pkcs11:…``,
+                ``awskms:…``, or what a plug-in brings.
             register: The notice to obey.
+            secrets: Is called with ``passphrase`` or ``pin`` when the root key needs one, and returns it.
             catalog: ``sqlite:///path`` or ``postgresql+psycopg://…`` (`kelarec[postgres]`); a SQLite file beside the
                 objects' folder if none is given.
             witnesses: Each is shown every signed checkpoint and keeps it elsewhere; see `kelarec.audit.integrator`.
@@ -139,29 +147,25 @@ class Archive(AbstractContextManager["Archive"]):
             NotResidentError, UnknownSchemeError: A place is not in the EU/EEA, or nothing knows its scheme.
             PlaceOverlapError: Keys and objects, or the catalog and the keys, lie in one another.
             ArchiveExistsError: A place is not empty.
-            RootKeyUnreadableError: The root key cannot be had.
+            RootKeyError, MissingExtraError: The root key cannot be had.
             StorageError: A place refuses. Nothing half-made stays behind.
         """
         catalog = _catalog_beside(objects) if catalog is None else catalog
         _require_apart(objects, keys, catalog)
-        root = load_root_key(root_key, randomness)
-        for place in (objects, keys):
-            if place.folder.exists() and any(place.folder.iterdir()):
-                raise ArchiveExistsError(f"The folder {place.folder} is not empty.")
+        root = load_root_key(root_key, randomness, secrets)
+        own = [objects.folder, *list_key_folders(keys)]
+        for folder in own:
+            if folder.exists() and any(folder.iterdir()):
+                raise ArchiveExistsError(f"The folder {folder} is not empty.")
         catalog_file = _find_catalog_file(catalog)
         if catalog_file is not None and catalog_file.exists():
             raise ArchiveExistsError(f"There is a catalog already at {catalog_file}.")
-        missing = [
-            folder
-            for place in (objects, keys)
-            for folder in (place.folder, *place.folder.parents)
-            if not folder.exists()
-        ]
+        missing = [each for folder in own for each in (folder, *folder.parents) if not each.exists()]
         try:
             return cls._create(
                 register,
                 objects=FolderObjects(objects.folder),
-                keys=FolderObjects(keys.folder),
+                keys=open_key_place(keys),
                 root_key=root,
                 make_database=lambda: open_database(catalog, must_exist=False),
                 witnesses=witnesses,
@@ -169,7 +173,7 @@ class Archive(AbstractContextManager["Archive"]):
                 randomness=randomness,
             )
         except BaseException:
-            _remove_half_made([objects.folder, keys.folder], missing, catalog_file)
+            _remove_half_made(own, missing, catalog_file)
             raise
 
     @classmethod
@@ -177,8 +181,9 @@ class Archive(AbstractContextManager["Archive"]):
         cls,
         *,
         objects: Place,
-        keys: Place,
+        keys: KeyPlaces,
         root_key: str,
+        secrets: Secrets | None = None,
         catalog: Place | None = None,
         witnesses: Sequence[Witness] = (),
         clock: Clock = system_clock,
@@ -189,16 +194,19 @@ class Archive(AbstractContextManager["Archive"]):
         Raises:
             ArchiveNotFoundError: There is no archive, or no ring key, at the places.
             FormatTooNewError: A newer version made it.
-            KeyPlaceMismatchError, WrongRootKeyError, RootKeyUnreadableError: The keys are not those of this archive.
+            KeyPlaceMismatchError, WrongRootKeyError: The keys are not those of this archive.
+            RootKeyUnreadableError, RootKeyUnreachableError, MissingExtraError: The root key cannot be had.
             CatalogError: The catalog is missing, damaged or another archive's.
             IntegrityError: Something was altered.
         """
         catalog = _catalog_beside(objects) if catalog is None else catalog
         _require_apart(objects, keys, catalog)
-        root = load_root_key(root_key, randomness)
+        root = load_root_key(root_key, randomness, secrets)
         store = FolderObjects(objects.folder)
         archive_id, register_name = read_description(store)
-        keyring = Keyring.open(FolderObjects(keys.folder), archive_id, root, randomness)
+        key_place = open_key_place(keys)
+        require_copies_of(key_place, archive_id)
+        keyring = Keyring.open(key_place, archive_id, root, randomness)
         database = open_database(catalog, must_exist=True)
         vault = Vault(archive_id, store, keyring, database, clock, randomness)
         try:
@@ -277,11 +285,12 @@ class Archive(AbstractContextManager["Archive"]):
             raise ClosedError("The archive was closed.", advice="Open it again.")
 
 
-def _require_apart(objects: Place, keys: Place, catalog: Place) -> None:
-    require_apart(objects.folder, keys.folder)
+def _require_apart(objects: Place, keys: KeyPlaces, catalog: Place) -> None:
+    require_keys_apart(keys, objects)
     catalog_file = _find_catalog_file(catalog)
     if catalog_file is not None:
-        require_apart(keys.folder, catalog_file)
+        for folder in list_key_folders(keys):
+            require_apart(folder, catalog_file)
 
 
 def _catalog_beside(objects: Place) -> Place:

@@ -180,6 +180,20 @@ class PlaceOverlapError(StorageError):
     default_advice = "Give keys and objects folders of their own, neither inside the other."
 
 
+class KeyPlaceVersionedError(StorageError):
+    """The place of the keys keeps old versions, so a destroyed key would live on."""
+
+    code = "key-place-versioned"
+    default_advice = "Give the keys a bucket without versioning; suspending it leaves the versions that are there."
+
+
+class KeyCopyAwayError(StorageError):
+    """One of the two copies of the keys cannot be had, so nothing can be said to be written or destroyed."""
+
+    code = "key-copy-away"
+    default_advice = "Bring the copy back and try again; until then keys are read from the other one."
+
+
 class ArchiveExistsError(StorageError):
     """A place that should be empty is not."""
 
@@ -271,6 +285,13 @@ class RootKeyUnreadableError(RootKeyError):
     code = "root-key-unreadable"
 
 
+class RootKeyUnreachableError(RootKeyError):
+    """The root key's service or token cannot be asked now, so whether it is the right one could not be told."""
+
+    code = "root-key-unreachable"
+    default_advice = "Try again when it answers; nothing was changed."
+
+
 class WrongRootKeyError(RootKeyError):
     """The root key does not open this archive's ring key."""
 
@@ -283,6 +304,13 @@ class IntegrityError(KelarecError, ValueError):
 
     code = "integrity"
     default_advice = "Keep the damaged object for examination and restore it from a replica."
+
+
+class KeyCopiesDifferError(IntegrityError):
+    """The two copies of the keys do not hold the same."""
+
+    code = "key-copies-differ"
+    default_advice = "Finish the sweep or rotation that was cut short; if they still differ, restore the damaged copy."
 
 
 class ForkedLogError(IntegrityError):
@@ -305,3 +333,17 @@ class ClockError(KelarecError, RuntimeError):
     """A clock does not say what it should, so nothing was destroyed."""
 
     code = "clock"
+
+
+# What is not installed -----------------------------------------------------------------------------------------------
+
+
+class MissingExtraError(KelarecError, ImportError):
+    """Something needs packages that come with an extra of kelarec."""
+
+    code = "missing-extra"
+
+    @classmethod
+    def of(cls, extra: str) -> "MissingExtraError":
+        """Return the error for one extra."""
+        return cls(f"The packages of kelarec[{extra}] are not installed.", advice=f"pip install 'kelarec[{extra}]'")

@@ -157,13 +157,15 @@ class MemoryObjects(_Objects):
 
     def __init__(self) -> None:
         super().__init__(MemoryFileSystem(global_store=False, skip_instance_cache=True), "")
+        self._writing = threading.Lock()
 
     def write(self, path: str, chunks: Iterable[bytes]) -> int:
         """See `ObjectPlace.write`."""
         content = b"".join(chunks)
-        if self._filesystem.exists(self._full(path)):
-            raise ObjectExistsError(f"There is an object {path} already.")
-        self._filesystem.pipe_file(self._full(path), content)
+        with self._writing:  # two threads that make one key must not both believe that theirs stands
+            if self._filesystem.exists(self._full(path)):
+                raise ObjectExistsError(f"There is an object {path} already.")
+            self._filesystem.pipe_file(self._full(path), content)
         return len(content)
 
     def replace(self, path: str, content: bytes) -> None:
