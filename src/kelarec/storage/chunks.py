@@ -1,7 +1,7 @@
 """The chunks of sealed content: where they lie, and how they are opened one by one or as a stream.
 
-The format is Cobblestone-256 of c2sp.org/chunked-encryption. The library's class opens a stream from its first chunk on;
-opening single chunks is ours, after the specification, until the library has it; docs/adr/0003 says why.
+The format is Cobblestone-256 of c2sp.org/chunked-encryption. The library's class opens a stream from its first chunk
+on; opening single chunks is ours, after the specification, until the library has it; docs/adr/0003 says why.
 """
 
 from typing import Final
