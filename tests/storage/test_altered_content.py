@@ -75,7 +75,10 @@ WAYS: Final = (read_at_once, read_in_steps, read_backwards)
 
 
 def count_missed(
-    call: OnDisk, alterations: Iterator[bytes], ways: tuple[Callable[[SealedReader], None], ...], kind: type[SealedReader]
+    call: OnDisk,
+    alterations: Iterator[bytes],
+    ways: tuple[Callable[[SealedReader], None], ...],
+    kind: type[SealedReader],
 ) -> tuple[int, int]:
     """Put each altered content in the place of a call's and read it; return how many were tried and went unnoticed."""
     whole = call.path.read_bytes()
@@ -241,10 +244,10 @@ def test_a_cold_seek_is_one_ranged_request(large: OnDisk, vault: Vault, disk: "D
     recordings = Recordings(evolve(vault, objects=counted))
     part = large.opened.record.details.parts[0]
     with recordings.open_part(large.opened, part, lambda: None, SealedReader) as reader:
-        assert counted.asked == ()
+        opened_with = list(counted.asked)
         reader.seek(500_000)
         assert len(reader.read(65_536)) == 65_536
-        assert counted.asked == (f"{5 * SEALED_CHUNK} bytes",)
+        assert (opened_with, list(counted.asked)) == ([], [f"{5 * SEALED_CHUNK} bytes"])
         reader.seek(-10, 2)
         assert len(counted.asked) == 2
     with recordings.open_part(large.opened, evolve(part, header=None), lambda: None, SealedReader) as reader:
