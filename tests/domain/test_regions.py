@@ -29,7 +29,7 @@ PAIRS = [(cloud, region) for cloud, table in REGIONS.items() for region in table
 )
 def test_what_sounds_european_and_is_not_in_the_eea(cloud: Cloud, region: str, country: str) -> None:
     """Regions in the United Kingdom and Switzerland are elsewhere, whatever their name (section 8)."""
-    assert find_countries(cloud, region) == {country}
+    assert find_countries(cloud, region) == frozenset({country})
     assert country not in EEA
 
 
@@ -63,7 +63,7 @@ def test_what_the_table_does_not_know_is_unknown(cloud: Cloud, text: str) -> Non
 
 def test_azures_names_are_known_as_people_write_them() -> None:
     """Azure's management service and its portal write one region in two ways."""
-    assert find_countries(Cloud.AZURE, "West Europe") == find_countries(Cloud.AZURE, "westeurope") == {"NL"}
+    assert find_countries(Cloud.AZURE, "West Europe") == find_countries(Cloud.AZURE, "westeurope") == frozenset({"NL"})
 
 
 def test_each_region_has_countries() -> None:
@@ -100,4 +100,4 @@ def test_the_table_of_aws_agrees_with_its_own_client() -> None:
     assert len(european) >= 9
     for region, text in european.items():
         (city,) = (name for name in DESCRIBED if name in text)
-        assert find_countries(Cloud.AWS, region) == {DESCRIBED[city]}, text
+        assert find_countries(Cloud.AWS, region) == frozenset({DESCRIBED[city]}), text

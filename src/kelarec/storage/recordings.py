@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from attrs import evolve, field, frozen
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from kelarec.domain.instants import helsinki_date
 from kelarec.domain.people import Identifier
@@ -36,6 +36,7 @@ from kelarec.storage.vault import Vault
 _Reader = TypeVar("_Reader", bound=SealedReader)
 _FOLDER: Final = "recordings"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_FIND_ONE: Final = select(tables.recordings).where(tables.recordings.c.id == bindparam("wanted"))  # built once
 
 
 @frozen
@@ -177,11 +178,7 @@ class Recordings:
 
     def find_one(self, connection: Connection, recording_id: UUID) -> OpenedRecord | None:
         """Return the record of a recording, or None if there is none or its key is gone."""
-        row = (
-            connection.execute(select(tables.recordings).where(tables.recordings.c.id == recording_id.bytes))
-            .mappings()
-            .one_or_none()
-        )
+        row = connection.execute(_FIND_ONE, {"wanted": recording_id.bytes}).mappings().one_or_none()
         if row is None:
             return None
         try:
