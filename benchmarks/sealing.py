@@ -2,8 +2,8 @@
 
 Work: 100 MB written and read; 64 KiB at a random offset; 20 KB objects, each with a wrapped key of its own; two
 threads; 1 GB in and out. Baselines, in the same run and in turn with the rest: plain files, and a bare loop of the
-library's Cobblestone class with the same syncs and renames. Beside them Tink, the AWS Encryption SDK and age (pyrage) on
-the same work, if `kelarec[bench]` is installed.
+library's Cobblestone class with the same syncs and renames. Beside them Tink, the AWS Encryption SDK and age (pyrage),
+if `kelarec[bench]` is installed.
 
 Once on tmpfs, where a sync costs nothing, and once on disk, where everyone syncs the file and its folder. How far plain
 and sealed are apart depends on the processor's AES; the bare loop shows what of it is ours.
@@ -22,10 +22,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from time import perf_counter
 from typing import Any, BinaryIO, Final
 
 from cryptography.cobblestone import Cobblestone256Decryptor, Cobblestone256Encryptor
+from figures import Work, in_turn, judge, show, timed
 from fsspec.implementations.local import LocalFileSystem
 from sealing_peers import CONTEXT, KEY, NOISE, PIECE, Fill, Peers, pieces
 
@@ -40,8 +40,6 @@ from kelarec.testing.builders import make_contact, make_wav
 READ: Final = 1 << 20
 SMALL: Final = 20_000
 SEEK: Final = 64 * 1024
-
-Work = Callable[[], float]
 
 
 def put(path: Path, fill: Fill, *, is_durable: bool) -> None:
@@ -78,55 +76,17 @@ def fill_bare(size: int) -> Fill:
     return fill
 
 
-def timed(work: Callable[[], object]) -> float:
-    """Return how many seconds a work takes."""
-    started = perf_counter()
-    work()
-    return perf_counter() - started
-
-
-def in_turn(works: dict[str, Work], rounds: int) -> dict[str, list[float]]:
-    """Do every work in turn, round after round; return the seconds of each."""
-    taken: dict[str, list[float]] = {name: [] for name in works}
-    for _ in range(rounds):
-        for name, work in works.items():
-            taken[name].append(work())
-    return taken
-
-
-def show(
-    work: str, unit: str, amount: float, taken: dict[str, list[float]], aims: dict[str, tuple[float, float]]
-) -> None:
-    """Print the median of each, and the ratio to plain and bare as the median of those of each round.
-
-    Rates are better if they are higher, µs if they are lower.
-    """
-    is_rate = unit != "µs"
-    for name, seconds in taken.items():
-        median = statistics.median(seconds)
-        figure = amount / median if is_rate else median * 1e6 / amount
-        told = []
-        for base, aim in zip(("plain", "bare"), aims.get(name, (0.0, 0.0)), strict=True):
-            if base in taken and name != base:
-                pairs = zip(taken[base], seconds, strict=True)
-                ratio = statistics.median(b / s if is_rate else s / b for b, s in pairs)
-                told.append(f"{ratio:.2f} of {base}{_judge(ratio, aim, is_rate=is_rate)}")
-        print(f"| {work:<33} | {name:<8} | {figure:8,.0f} {unit:<4} | {', '.join(told)} |", flush=True)
-
-
-def _judge(ratio: float, aim: float, *, is_rate: bool) -> str:
-    if not aim:
-        return ""
-    reached = ratio >= aim if is_rate else ratio <= aim
-    return f" (aim {'≥' if is_rate else '≤'} {aim:.2f}{'' if reached else ', missed'})"
-
-
 def write_whole(folder: Path, size: int, rounds: int, *, is_durable: bool, peers: Peers) -> None:
     """100 MB in."""
     objects, counter, path = FolderObjects(folder), iter(range(1_000_000)), folder / "one"
 
     def write(fill: Fill) -> Work:
-        return lambda: timed(lambda: put(path, fill, is_durable=is_durable))
+        def work() -> float:
+            seconds = timed(lambda: put(path, fill, is_durable=is_durable))
+            path.unlink()
+            return seconds
+
+        return work
 
     def write_ours() -> float:
         name = f"ours-{next(counter)}"
@@ -229,7 +189,7 @@ def seek_open(folder: Path, size: int, rounds: int) -> None:
 
 
 def use_two_threads(folder: Path, size: int, rounds: int) -> None:
-    """Two recordings on two threads against one on one: writing and reading."""
+    """Two recordings on two threads against one on one; bare is sealing into memory: what the machine has to give."""
     objects, buffers = FolderObjects(folder), [bytearray(READ), bytearray(READ)]
 
     def in_and_out(number: int) -> None:
@@ -241,17 +201,29 @@ def use_two_threads(folder: Path, size: int, rounds: int) -> None:
             pass
         (folder / f"thread-{number}").unlink()
 
-    def two() -> None:
-        running = [threading.Thread(target=in_and_out, args=(number,)) for number in range(2)]
-        for thread in running:
-            thread.start()
-        for thread in running:
-            thread.join()
+    def seal_only(number: int) -> None:
+        encryptor, buffer = Cobblestone256Encryptor(KEY, CONTEXT), buffers[number]
+        for piece in pieces(size):
+            encryptor.update_into(piece, buffer)
 
-    taken = in_turn({"one": lambda: timed(lambda: in_and_out(0)), "two": lambda: timed(two)}, rounds)
-    ratio = statistics.median(2 * one / both for one, both in zip(taken["one"], taken["two"], strict=True))
-    told = f"{ratio:.2f} of one thread{_judge(ratio, 1.6, is_rate=True)}"
-    print(f"| {'100 MB in and out, two threads':<33} | kelarec  | {'':<13} | {told} |", flush=True)
+    def on_two(work: Callable[[int], None]) -> Work:
+        def two() -> None:
+            running = [threading.Thread(target=work, args=(number,)) for number in range(2)]
+            for thread in running:
+                thread.start()
+            for thread in running:
+                thread.join()
+
+        return lambda: timed(two)
+
+    works: dict[str, Work] = {"one": lambda: timed(lambda: in_and_out(0)), "two": on_two(in_and_out)}
+    works |= {"one, bare": lambda: timed(lambda: seal_only(0)), "two, bare": on_two(seal_only)}
+    taken = in_turn(works, rounds)
+    for name, which, aim in (("bare", ", bare", 0.0), ("kelarec", "", 1.6)):
+        pairs = zip(taken[f"one{which}"], taken[f"two{which}"], strict=True)
+        ratio = statistics.median(2 * one / both for one, both in pairs)
+        told = f"{ratio:.2f} of one thread{judge(ratio, aim, is_rate=True)}"
+        print(f"| {'100 MB in and out, two threads':<33} | {name:<8} | {'':<13} | {told} |", flush=True)
 
 
 @contextmanager
