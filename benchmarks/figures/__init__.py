@@ -2,16 +2,21 @@
 
 import statistics
 from collections.abc import Callable
-from time import perf_counter
+from time import perf_counter, thread_time
 
 Work = Callable[[], float]
 
 
-def timed(work: Callable[[], object]) -> float:
-    """Return how many seconds a work takes."""
-    started = perf_counter()
+def timed(work: Callable[[], object], clock: Callable[[], float] = perf_counter) -> float:
+    """Return how many seconds a work takes by a clock."""
+    started = clock()
     work()
-    return perf_counter() - started
+    return clock() - started
+
+
+def timed_cpu(work: Callable[[], object]) -> float:
+    """Return how many seconds of the processor a work takes in this thread, whatever else the machine does."""
+    return timed(work, thread_time)
 
 
 def in_turn(works: dict[str, Work], rounds: int) -> dict[str, list[float]]:
