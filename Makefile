@@ -33,7 +33,11 @@ lint: .venv/.dev
 docs: .venv/.dev
 	$(BIN)/python -m sphinx --fail-on-warning --quiet -b html docs docs/_build/html
 
-bench: .venv/.dev
+.venv/.bench: .venv/.dev
+	$(INSTALL) --editable '.[bench]'
+	@touch $@
+
+bench: .venv/.bench
 	@for each in benchmarks/*.py; do echo "== $$each"; $(BIN)/python $$each || exit 1; done
 
 faults: .venv/.dev

@@ -155,6 +155,13 @@ class NotResidentError(PolicyError):
     default_advice = "Use a place in the EU/EEA and declare its country."
 
 
+class ResidencyUnknownError(NotResidentError):
+    """Where data or keys lie could not be told; that is refused like a place elsewhere (notice, section 8)."""
+
+    code = "residency-unknown"
+    default_advice = "Use a place whose provider tells its region, or declare what it does not tell."
+
+
 # Storage, keys, integrity --------------------------------------------------------------------------------------------
 
 

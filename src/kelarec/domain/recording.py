@@ -1,16 +1,19 @@
 """A recording (tallenne): one call or chat that the archive keeps."""
 
 from datetime import date, datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from attrs import field, frozen
-from attrs.validators import deep_iterable, ge, instance_of, optional
+from attrs.validators import deep_iterable, ge, instance_of, matches_re, optional
 
 from kelarec.domain.codes import Direction, Kind, State, is_code, to_codes
 from kelarec.domain.contact import Contact
 from kelarec.domain.instants import end_of, helsinki_date, to_utc
 from kelarec.domain.people import StaffId
 from kelarec.errors import EndBeforeStartError
+
+SEALING: Final = "cobblestone-256"
 
 
 @frozen(kw_only=True)
@@ -76,12 +79,17 @@ class Part:
         media_type: Such as ``audio/wav``.
         length: Bytes of plaintext.
         object_name: The random name of the sealed object.
+        header: The first 56 bytes of the sealed object, salt and commitment, in base64: with it and the length a seek
+            is one request.
+        sealing: The format of the sealed object.
     """
 
     name: str = field(validator=is_code)
     media_type: str = field(validator=instance_of(str))
     length: int = field(validator=[instance_of(int), ge(1)])
     object_name: str = field(validator=is_code)
+    header: str | None = field(default=None, validator=optional(matches_re(r"[A-Za-z0-9+/]{75}=")))
+    sealing: str = field(default=SEALING, validator=is_code)
 
 
 @frozen(kw_only=True)

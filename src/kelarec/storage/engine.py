@@ -159,6 +159,7 @@ def _use_sqlite_settings(engine: Engine) -> None:
             "journal_mode=TRUNCATE",
             "synchronous=FULL",
             "secure_delete=ON",
+            "temp_store=MEMORY",  # nothing of the catalog in the machine's temporary files
             "foreign_keys=ON",
             "trusted_schema=OFF",
             "cell_size_check=ON",

@@ -32,7 +32,9 @@ _REQUESTS: dict[str, type[SubjectRequest]] = {
 
 
 def _make_converter() -> Converter:
-    converter = Converter()
+    converter = Converter(
+        detailed_validation=False
+    )  # the details would be dropped anyway: they repeat what a document holds
     converter.register_unstructure_hook(datetime, lambda at: to_utc(at).isoformat())
     converter.register_structure_hook(datetime, lambda text, _: datetime.fromisoformat(text))
     converter.register_unstructure_hook(date, lambda on: on.isoformat())

@@ -6,6 +6,7 @@
 Content is written first and the record last; the row follows. What a row tells in clear must equal the sealed record.
 """
 
+import base64
 import hashlib
 import logging
 from collections.abc import Callable, Iterable, Iterator
@@ -13,17 +14,23 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
-from attrs import field, frozen
-from sqlalchemy import Connection, delete, insert, select, update
+from attrs import evolve, field, frozen
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from kelarec.domain.instants import end_of, helsinki_date
 from kelarec.domain.people import Identifier
-from kelarec.domain.recording import Part, Recording, RecordingDetails
-from kelarec.errors import ChangedMeanwhileError, IntegrityError, KeyUnavailableError, StorageError
+from kelarec.domain.recording import SEALING, Part, Recording, RecordingDetails
+from kelarec.errors import (
+    ChangedMeanwhileError,
+    FormatTooNewError,
+    IntegrityError,
+    KeyUnavailableError,
+    StorageError,
+)
 from kelarec.storage import catalog_tables as tables
 from kelarec.storage.envelopes import DataKey, Subject, make_data_key, open_document, seal_document
 from kelarec.storage.json_form import from_json, to_json
-from kelarec.storage.sealing import SealedReader, iter_sealed
+from kelarec.storage.sealing import SealedReader, SealedWriter
 from kelarec.storage.tokens import token
 from kelarec.storage.vault import Vault
 
@@ -31,6 +38,7 @@ _Reader = TypeVar("_Reader", bound=SealedReader)
 _FOLDER: Final = "recordings"
 _LOGGER: Final = logging.getLogger("kelarec.keys")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_FIND_ONE: Final = select(tables.recordings).where(tables.recordings.c.id == bindparam("wanted"))  # built once
 
 
 @frozen
@@ -89,11 +97,17 @@ class Recordings:
 
     def write_part(
         self, recording_id: UUID, recorded_on: date, data_key: DataKey, part: Part, chunks: Iterable[bytes]
-    ) -> None:
-        """Seal one part of the content into the archive, in constant memory."""
+    ) -> Part:
+        """Seal one part of the content into the archive, in constant memory.
+
+        Returns:
+            The part with the length and header that it has, so that nobody needs to ask the place for them again.
+        """
         context = part_context(self._subject(recording_id), part.name, part.media_type)
         path = f"{_folder(recording_id, recorded_on)}/{part.object_name}"
-        self._vault.objects.write(path, iter_sealed(data_key.bare, context, chunks))
+        writer = SealedWriter(data_key.bare, context, chunks)
+        self._vault.objects.write(path, writer)
+        return evolve(part, length=writer.length, header=base64.b64encode(writer.header).decode())
 
     def write_record(self, record: Record, data_key: DataKey) -> WrittenRecord:
         """Seal the record into the archive: from here on the recording exists."""
@@ -168,11 +182,7 @@ class Recordings:
 
     def find_one(self, connection: Connection, recording_id: UUID) -> OpenedRecord | None:
         """Return the record of a recording, or None if there is none or its key is gone."""
-        row = (
-            connection.execute(select(tables.recordings).where(tables.recordings.c.id == recording_id.bytes))
-            .mappings()
-            .one_or_none()
-        )
+        row = connection.execute(_FIND_ONE, {"wanted": recording_id.bytes}).mappings().one_or_none()
         if row is None:
             return None
         try:
@@ -181,12 +191,15 @@ class Recordings:
             return None
 
     def open_part(self, opened: OpenedRecord, part: Part, guard: Callable[[], None], reader: type[_Reader]) -> _Reader:
-        """Open one part of the content for reading.
+        """Open one part of the content for reading; asks the place for nothing if the record tells the header.
 
         Raises:
-            ObjectNotFoundError: The content's object is missing.
-            IntegrityError: It is not as written.
+            FormatTooNewError: A newer version sealed it.
+            IntegrityError: Its header is not that of its key.
+            ObjectNotFoundError: The content's object is missing; a missing one may show only at the first read.
         """
+        if part.sealing != SEALING:
+            raise FormatTooNewError(f"The part {part.name} was sealed by a newer version, as {part.sealing}.")
         recording = opened.record.recording
         path = f"{_folder(recording.id, recording.recorded_on)}/{part.object_name}"
         objects = self._vault.objects
@@ -194,9 +207,9 @@ class Recordings:
             opened.data_key.bare,
             part_context(self._subject(recording.id), part.name, part.media_type),
             lambda start, stop: objects.read_range(path, start, stop),
-            size=objects.get_size(path),
             length=part.length,
             guard=guard,
+            header=None if part.header is None else base64.b64decode(part.header),
         )
 
     def iter_dates_before(self, connection: Connection, day: date) -> Iterator[date]:
