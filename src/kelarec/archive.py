@@ -1,9 +1,8 @@
 """The archive: places, keys and register put together. This is where the system's clock and randomness come in."""
 
 import os
-import shutil
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +19,7 @@ from kelarec.capture.store import Capture
 from kelarec.domain.people import StaffId, System
 from kelarec.domain.register import Register
 from kelarec.domain.uuid7 import RANDOM_BYTES, uuid7
-from kelarec.errors import ArchiveExistsError, ClosedError
+from kelarec.errors import ArchiveExistsError, CatalogError, ClosedError
 from kelarec.retention.sweep import Retention
 from kelarec.rights.receive import Rights
 from kelarec.storage.description import read_description, read_register, write_description, write_register
@@ -34,7 +33,8 @@ from kelarec.storage.engine import (
     require_schema,
 )
 from kelarec.storage.keyring import Keyring
-from kelarec.storage.objects import FolderObjects, MemoryObjects, ObjectPlace
+from kelarec.storage.objects import MemoryObjects, ObjectPlace
+from kelarec.storage.opening import Credentials, new_places, no_credentials, open_objects, require_places_apart
 from kelarec.storage.places import Place, require_apart
 from kelarec.storage.roots import LocalRootKey, RootKey, load_root_key
 from kelarec.storage.vault import Clock, Vault
@@ -112,6 +112,7 @@ class Archive(AbstractContextManager["Archive"]):
         root_key: str,
         register: Register,
         catalog: Place | None = None,
+        credentials: Credentials = no_credentials,
         witnesses: Sequence[Witness] = (),
         clock: Clock = system_clock,
         randomness: Randomness = os.urandom,
@@ -119,18 +120,23 @@ class Archive(AbstractContextManager["Archive"]):
         """Make a new archive in empty places.
 
         Args:
-            objects: A folder for all that is kept, sealed.
-            keys: A folder of its own for the keys; neither contains the other.
+            objects: A folder or bucket for all that is kept, sealed.
+            keys: A folder or bucket of its own for the keys; neither contains the other.
             root_key: Such as ``keyfile:/path``, made by `kelarec.create_key_file`.
             register: The notice to obey.
             catalog: ``sqlite:///path`` or ``postgresql+psycopg://…`` (`kelarec[postgres]`); a SQLite file beside the
                 objects' folder if none is given.
+            credentials: Gives what opens a remote place, as keyword arguments of its fsspec file system; without it
+                the environment does, as each provider's own tools have it.
             witnesses: Each is shown every signed checkpoint and keeps it elsewhere; see `kelarec.audit.integrator`.
             clock: Gives the present as an aware instant.
             randomness: Gives so many random bytes.
 
         Raises:
             NotResidentError, UnknownSchemeError: A place is not in the EU/EEA, or nothing knows its scheme.
+            MissingExtraError: A place needs an extra of kelarec that is not installed.
+            PlaceNotFoundError, UnreachableError, CredentialsRefusedError: A bucket is not there, or a server does not
+                answer or does not let in.
             PlaceOverlapError: Keys and objects, or the catalog and the keys, lie in one another.
             ArchiveExistsError: A place is not empty.
             RootKeyUnreadableError: The root key cannot be had.
@@ -139,32 +145,20 @@ class Archive(AbstractContextManager["Archive"]):
         catalog = _catalog_beside(objects) if catalog is None else catalog
         _require_apart(objects, keys, catalog)
         root = load_root_key(root_key, randomness)
-        for place in (objects, keys):
-            if place.folder.exists() and any(place.folder.iterdir()):
-                raise ArchiveExistsError(f"The folder {place.folder} is not empty.")
         catalog_file = _find_catalog_file(catalog)
         if catalog_file is not None and catalog_file.exists():
             raise ArchiveExistsError(f"There is a catalog already at {catalog_file}.")
-        missing = [
-            folder
-            for place in (objects, keys)
-            for folder in (place.folder, *place.folder.parents)
-            if not folder.exists()
-        ]
-        try:
+        with new_places(objects, keys, credentials, randomness) as (store, key_store), _removed_on_error(catalog_file):
             return cls._create(
                 register,
-                objects=FolderObjects(objects.folder),
-                keys=FolderObjects(keys.folder),
+                objects=store,
+                keys=key_store,
                 root_key=root,
                 make_database=lambda: open_database(catalog, must_exist=False),
                 witnesses=witnesses,
                 clock=clock,
                 randomness=randomness,
             )
-        except BaseException:
-            _remove_half_made([objects.folder, keys.folder], missing, catalog_file)
-            raise
 
     @classmethod
     def open(
@@ -174,6 +168,7 @@ class Archive(AbstractContextManager["Archive"]):
         keys: Place,
         root_key: str,
         catalog: Place | None = None,
+        credentials: Credentials = no_credentials,
         witnesses: Sequence[Witness] = (),
         clock: Clock = system_clock,
         randomness: Randomness = os.urandom,
@@ -182,6 +177,7 @@ class Archive(AbstractContextManager["Archive"]):
 
         Raises:
             ArchiveNotFoundError: There is no archive, or no ring key, at the places.
+            MissingExtraError, PlaceNotFoundError, UnreachableError, CredentialsRefusedError: As in `create`.
             FormatTooNewError: A newer version made it.
             KeyPlaceMismatchError, WrongRootKeyError, RootKeyUnreadableError: The keys are not those of this archive.
             CatalogError: The catalog is missing, damaged or another archive's.
@@ -190,9 +186,10 @@ class Archive(AbstractContextManager["Archive"]):
         catalog = _catalog_beside(objects) if catalog is None else catalog
         _require_apart(objects, keys, catalog)
         root = load_root_key(root_key, randomness)
-        store = FolderObjects(objects.folder)
+        store = open_objects(objects, credentials=credentials, randomness=randomness)
         archive_id, register_name = read_description(store)
-        keyring = Keyring.open(FolderObjects(keys.folder), archive_id, root, randomness)
+        key_store = open_objects(keys, credentials=credentials, randomness=randomness)
+        keyring = Keyring.open(key_store, archive_id, root, randomness)
         database = open_database(catalog, must_exist=True)
         vault = Vault(archive_id, store, keyring, database, clock, randomness)
         try:
@@ -262,13 +259,18 @@ class Archive(AbstractContextManager["Archive"]):
 
 
 def _require_apart(objects: Place, keys: Place, catalog: Place) -> None:
-    require_apart(objects.folder, keys.folder)
+    require_places_apart(objects, keys)
     catalog_file = _find_catalog_file(catalog)
-    if catalog_file is not None:
+    if catalog_file is not None and keys.scheme == "file":
         require_apart(keys.folder, catalog_file)
 
 
 def _catalog_beside(objects: Place) -> Place:
+    if objects.scheme != "file":
+        raise CatalogError(
+            "There is no folder beside the objects in which the catalog could lie.",
+            advice="Give catalog=: sqlite:///path on this machine, or postgresql+psycopg://…",
+        )
     return Place(f"sqlite://{quote(str(objects.folder))}.catalog.sqlite", objects.country)
 
 
@@ -279,16 +281,11 @@ def _find_catalog_file(catalog: Place) -> Path | None:
     return find_sqlite_file(catalog)
 
 
-def _remove_half_made(folders: list[Path], missing: list[Path], catalog_file: Path | None) -> None:
-    """Remove what a failed creation wrote into places that were empty before, and the folders it made itself."""
-    if catalog_file is not None:
-        catalog_file.unlink(missing_ok=True)
-    for folder in folders:
-        for entry in folder.iterdir() if folder.exists() else ():
-            if entry.is_dir():
-                shutil.rmtree(entry)
-            else:
-                entry.unlink()
-    for folder in missing:  # from the innermost outwards
-        with suppress(OSError):
-            folder.rmdir()
+@contextmanager
+def _removed_on_error(catalog_file: Path | None) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        if catalog_file is not None:
+            catalog_file.unlink(missing_ok=True)
+        raise
