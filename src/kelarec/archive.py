@@ -222,11 +222,16 @@ class Archive(AbstractContextManager["Archive"]):
             create_schema(vault.database, catalog_id=str(vault.new_id()), archive_id=str(archive_id))
             write_register(vault, register)
             archive = cls(vault, register, witnesses)
-            archive.audit.begin()
-            archive.audit.write(
-                archive.audit.new_entry(EntryKind.ARCHIVE_CREATED, _HERE, register_version=register.version.isoformat())
-            )
-            write_description(objects, archive_id, register)
+            try:
+                archive.audit.begin()
+                created = archive.audit.new_entry(
+                    EntryKind.ARCHIVE_CREATED, _HERE, register_version=register.version.isoformat()
+                )
+                archive.audit.write(created)
+                write_description(objects, archive_id, register)
+            except BaseException:
+                archive.audit.abandon()  # or it would write into places that are being emptied
+                raise
         except BaseException:
             vault.database.close()
             raise
@@ -287,5 +292,6 @@ def _removed_on_error(catalog_file: Path | None) -> Iterator[None]:
         yield
     except BaseException:
         if catalog_file is not None:
-            catalog_file.unlink(missing_ok=True)
+            for file in (catalog_file, catalog_file.with_name(f"{catalog_file.name}-journal")):
+                file.unlink(missing_ok=True)
         raise

@@ -73,11 +73,26 @@ class AzureRequests:
 
     def put(self, path: str, content: bytes, *, is_new: bool) -> None:
         """See `Requests.put`."""
+        try:
+            self._put(path, content, is_new=is_new)
+        except azure.HttpResponseError as error:
+            # Blocks that were staged under this name and never committed are no object, but stand in its way.
+            if not is_new or not _is_taken(error) or self._is_there(path):
+                raise
+            self._put(path, content, is_new=False)
+
+    def _put(self, path: str, content: bytes, *, is_new: bool) -> None:
+        length = len(content)
         self._ask(
-            lambda: self._blob(path).upload_blob(
-                io.BytesIO(content), length=len(content), overwrite=not is_new, **self._once
-            )
+            lambda: self._blob(path).upload_blob(io.BytesIO(content), length=length, overwrite=not is_new, **self._once)
         )
+
+    def _is_there(self, path: str) -> bool:
+        try:
+            self.get_size(path)
+        except azure.ResourceNotFoundError:
+            return False
+        return True
 
     def begin(self, path: str) -> str:  # noqa: ARG002  blocks need no beginning
         """See `Requests.begin`."""
@@ -186,13 +201,17 @@ def _code(error: azure.HttpResponseError) -> str:
     return str(getattr(getattr(error, "error_code", ""), "value", getattr(error, "error_code", "")) or "")
 
 
+def _is_taken(error: azure.HttpResponseError) -> bool:
+    return isinstance(error, azure.ResourceExistsError | azure.ResourceModifiedError)
+
+
 def _name_answer(error: azure.HttpResponseError, what: str) -> KelarecError:
     code = _code(error)
     if code == "ContainerNotFound":
         return PlaceNotFoundError(f"{what}: there is no such container.")
     if isinstance(error, azure.ResourceNotFoundError):
         return gone(what)
-    if isinstance(error, azure.ResourceExistsError | azure.ResourceModifiedError) or code == "BlobAlreadyExists":
+    if _is_taken(error):
         return taken(what)
     if error.status_code is None:
         return unreachable(what, error)

@@ -1,7 +1,7 @@
 """What a remote backend can do in one request each; everything that makes it an object place is built on that once."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from attrs import field, frozen
 
@@ -13,6 +13,9 @@ from kelarec.errors import (
     StorageError,
     UnreachableError,
 )
+
+
+_NOT_IMPLEMENTED: Final = 501
 
 
 @frozen
@@ -162,7 +165,7 @@ def name_builtin_error(error: Exception, what: str) -> KelarecError | None:
 
 def name_status(status: int, what: str, code: str) -> KelarecError:
     """Return what an HTTP status means that says no more about the object."""
-    if status in {408, 425, 429} or status >= 500:  # noqa: PLR2004  HTTP's classes
+    if status in {408, 425, 429} or (status >= 500 and status != _NOT_IMPLEMENTED):  # noqa: PLR2004  HTTP's classes
         return unreachable(what, code)
     if status in {401, 403}:
         return refused(what, code)
