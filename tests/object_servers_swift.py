@@ -64,6 +64,7 @@ use = egg:swift#s3api
 s3_acl = no
 location = us-east-1
 check_bucket_owner = no
+min_segment_size = 1
 [filter:tempauth]
 use = egg:swift#tempauth
 user_test_tester = testing .admin
