@@ -39,7 +39,7 @@ class AzureRequests:
     part_bytes = 8 * 2**20
     most_deleted = 1
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  as every backend of buckets
         self,
         container: str,
         prefix: str,
@@ -169,10 +169,13 @@ class AzureRequests:
         """See `Requests.delete`."""
         for path in paths:
             try:
-                self._ask(lambda blob=self._blob(path): blob.delete_blob(delete_snapshots="include", **self._once))
+                self._delete(path)
             except azure.ResourceNotFoundError as error:
                 if _code(error) == "ContainerNotFound":
                     raise
+
+    def _delete(self, path: str) -> None:
+        self._ask(lambda: self._blob(path).delete_blob(delete_snapshots="include", **self._once))
 
     def require_place(self) -> None:
         """See `Requests.require_place`."""

@@ -61,7 +61,7 @@ class GoogleRequests:
     part_bytes = 8 * 2**20
     most_deleted = 1
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  as every backend of buckets
         self,
         bucket: str,
         prefix: str,
@@ -176,18 +176,11 @@ class GoogleRequests:
     def name_error(self, error: Exception, what: str) -> KelarecError | None:
         """See `Requests.name_error`."""
         if isinstance(error, _RefusedError):
-            status = error.answer.status
-            if status == _GONE:
-                return gone(what)
-            if status == _TAKEN:
-                return taken(what)
-            return name_status(status, what, str(status))
-        if isinstance(error, google.auth.exceptions.TransportError):
+            return _name_answer(error.answer.status, what)
+        if isinstance(error, aiohttp.ClientError | google.auth.exceptions.TransportError):
             return unreachable(what, error)
         if isinstance(error, google.auth.exceptions.GoogleAuthError):
             return refused(what, error)
-        if isinstance(error, aiohttp.ClientError):
-            return unreachable(what, error)
         if isinstance(error, json.JSONDecodeError | KeyError):
             return failed(what, error)
         return name_builtin_error(error, what)
@@ -238,3 +231,11 @@ class GoogleRequests:
         if answer.status >= _REFUSED:
             raise _RefusedError(answer)
         return answer
+
+
+def _name_answer(status: int, what: str) -> KelarecError:
+    if status == _GONE:
+        return gone(what)
+    if status == _TAKEN:
+        return taken(what)
+    return name_status(status, what, str(status))

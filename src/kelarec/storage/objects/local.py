@@ -21,6 +21,7 @@ class LocalObjects(OneByOne):
         return f"{self._root}/{path}"
 
     def read(self, path: str) -> bytes:
+        """See `ObjectPlace.read`."""
         try:
             return bytes(self._filesystem.cat_file(self._full(path)))
         except _NO_SUCH_OBJECT:
@@ -29,6 +30,7 @@ class LocalObjects(OneByOne):
             raise StorageError(f"The object {path} cannot be read: {error.strerror or error}.") from error
 
     def read_range(self, path: str, start: int, stop: int) -> bytes:
+        """See `ObjectPlace.read_range`."""
         try:
             return bytes(self._filesystem.cat_file(self._full(path), start=start, end=stop))
         except _NO_SUCH_OBJECT:
@@ -37,12 +39,14 @@ class LocalObjects(OneByOne):
             raise StorageError(f"The object {path} cannot be read: {error.strerror or error}.") from error
 
     def get_size(self, path: str) -> int:
+        """See `ObjectPlace.get_size`."""
         try:
             return int(self._filesystem.size(self._full(path)))
         except _NO_SUCH_OBJECT:
             raise ObjectNotFoundError(f"There is no object {path!r}.") from None
 
     def iter_paths(self, below: str = "") -> Iterator[str]:
+        """See `ObjectPlace.iter_paths`."""
         start = self._full(below) if below else self._root
         try:
             found = self._filesystem.find(start)

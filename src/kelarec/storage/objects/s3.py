@@ -189,7 +189,12 @@ class S3Requests:
 
     def _list_uploads(self, path: str) -> list[str]:
         key = self._prefix + path
-        answer = self._ask(lambda s3: s3.list_multipart_uploads(Bucket=self._bucket, Prefix=key))
+        try:
+            answer = self._ask(lambda s3: s3.list_multipart_uploads(Bucket=self._bucket, Prefix=key))
+        except boto.ClientError as error:
+            if _code(error) in _GONE:  # rclone's way of saying that there are none
+                return []
+            raise
         return [each["UploadId"] for each in answer.get("Uploads", ()) if each["Key"] == key]
 
     def _call(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401  botocore's own

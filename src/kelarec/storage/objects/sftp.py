@@ -218,7 +218,8 @@ class SftpRequests:
             return unreachable(what, error)
         if isinstance(error, paramiko.SSHException):
             return unreachable(what, error)
-        if isinstance(error, OSError) and error.errno in {None, errno.ENOSPC, errno.EDQUOT}:
+        is_silence = isinstance(error, TimeoutError | ConnectionError)
+        if isinstance(error, OSError) and not is_silence and error.errno in {None, errno.ENOSPC, errno.EDQUOT}:
             return failed(what, "failure")  # an SFTP server of version 3 says no more than that
         return name_builtin_error(error, what)
 
