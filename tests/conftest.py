@@ -26,7 +26,7 @@ from kelarec.access.session import Session
 from kelarec.storage.vault import Vault
 from kelarec.testing.builders import make_contact, make_staff_member
 from kelarec.testing.clock import MovableClock
-from object_servers import servers as servers  # a fixture
+from object_servers import servers  # noqa: F401  a fixture
 
 EXAMPLES: Final = Path(__file__).parent.parent / "examples"
 RECORDER: Final = System("recorder@test")

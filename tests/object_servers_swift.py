@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from object_servers import LOOPBACK, Server, _s3_server, find_free_port, require, running
+from object_servers import Server, _s3_server, find_free_port, require, running
 
 _BIN: Final = Path(sys.executable).parent
 

@@ -1,4 +1,3 @@
 """Fixtures of the archive suite."""
 
-from archive_stages import stage as stage
-from archive_stages import stage_archive as stage_archive
+from archive_stages import stage, stage_archive  # noqa: F401  fixtures

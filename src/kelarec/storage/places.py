@@ -78,7 +78,7 @@ class Place:
             if name not in known:
                 raise InvalidValueError(
                     f"A place of the scheme {self.scheme} has no option {name}.",
-                    advice=f"It may have: {', '.join(sorted(known)) or 'none'}. What opens it comes from the environment.",
+                    advice=f"It may have: {', '.join(sorted(known)) or 'none'}. Secrets come from the environment.",
                 )
 
     @property

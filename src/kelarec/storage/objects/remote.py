@@ -147,7 +147,9 @@ class RemoteObjects(OneByOne):
         return upload
 
     def _put_part(self, path: str, upload: str, part: Part, what: str) -> str:
-        return self._ask(what, lambda: self._requests.put_part(path, upload, part)) or ""
+        # Some stores let the object appear with its last part, and then know the upload no more.
+        is_settled = (lambda: self._is_written(path, part)) if part.is_last else never_settled
+        return self._ask(what, lambda: self._requests.put_part(path, upload, part), is_settled=is_settled) or ""
 
     def _complete(self, path: str, upload: str, receipts: Sequence[str], last: Part, what: str) -> None:
         self._ask(

@@ -14,7 +14,6 @@ from kelarec.errors import (
     UnreachableError,
 )
 
-
 _NOT_IMPLEMENTED: Final = 501
 
 

@@ -147,8 +147,8 @@ class S3Requests:
             self._deletes_many = False
             self.delete(paths)
             return
-        for error in answer.get("Errors", ()):
-            code = str(error.get("Code"))
+        for each in answer.get("Errors", ()):
+            code = str(each.get("Code"))
             if code not in _GONE:
                 raise _name_code(code, 503 if code in _SLOW | {"InternalError"} else 403, "Objects cannot be deleted")
 

@@ -6,6 +6,7 @@ import stat
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -35,7 +36,7 @@ _PREFETCHED: Final = 2**18
 _UNSUPPORTED: Final = "Operation unsupported"
 
 
-class _KnownHost(paramiko.MissingHostKeyPolicy):
+class _KnownHost(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]  # untyped
     """Lets in only a server whose key is known; fsspec's own choice is to believe any."""
 
     def __init__(self, expected: str | None, known_hosts: str | None) -> None:
@@ -182,7 +183,7 @@ class SftpRequests:
             if is_folder:
                 yield from self.iter_pages(path)
             elif not name.endswith(UNFINISHED):
-                yield lambda path=path: (path,)
+                yield partial(_only, path)
 
     def _list(self, sftp: paramiko.SFTPClient, below: str) -> list[tuple[str, bool]]:
         try:
@@ -195,9 +196,9 @@ class SftpRequests:
     def delete(self, paths: Sequence[str]) -> None:
         """See `Requests.delete`."""
         for path in paths:
-            self._on_server(lambda sftp, path=path: self._delete(sftp, self._full(path)))
+            self._on_server(partial(self._delete, self._full(path)))
 
-    def _delete(self, sftp: paramiko.SFTPClient, full: str) -> None:
+    def _delete(self, full: str, sftp: paramiko.SFTPClient) -> None:
         try:
             sftp.remove(full)
         except FileNotFoundError:
@@ -314,3 +315,7 @@ class SftpRequests:
     def _give_back(self, connection: Any) -> None:  # noqa: ANN401  fsspec is untyped
         with self._turn:
             self._idle.append(connection)
+
+
+def _only(path: str) -> tuple[str, ...]:
+    return (path,)

@@ -99,7 +99,8 @@ class ObjectPlaceSuite:
             for start, stop in ((0, 1), (3, 3)):
                 with pytest.raises(ObjectNotFoundError):
                     place.read_range(PATH, start, stop)
-            place.write("recordings/other", [b"other"]) if not list(place.iter_paths()) else None
+            if not list(place.iter_paths()):
+                place.write("recordings/other", [b"other"])
 
     def test_a_folder_is_no_object(self, place: ObjectPlace) -> None:
         """What lies above an object is not one."""
@@ -175,8 +176,13 @@ class ObjectPlaceSuite:
         """Whoever reads while a pointer is replaced reads one of its contents, whole."""
         contents = [bytes([number]) * 100_000 for number in range(6)]
         place.replace("pointer", contents[0])
+
+        def replace_all() -> None:
+            for each in contents:
+                place.replace("pointer", each)
+
         with ThreadPoolExecutor(1) as pool:
-            writing = pool.submit(lambda: [place.replace("pointer", each) for each in contents])
+            writing = pool.submit(replace_all)
             seen = [place.read("pointer")]
             while not writing.done():
                 seen.append(place.read("pointer"))
@@ -247,7 +253,7 @@ class ObjectPlaceSuite:
     def test_any_sequence_of_acts_does_what_a_dict_does(self, place: ObjectPlace) -> None:
         """A place is a dict of paths and bytes, whatever is done in whatever order."""
         run_state_machine_as_test(
-            lambda: ObjectPlaceMachine(place),
+            lambda: ObjectPlaceMachine(place),  # type: ignore[arg-type]  # whatever makes one does
             settings=settings(
                 max_examples=self.examples,
                 stateful_step_count=12,
