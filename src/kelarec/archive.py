@@ -142,8 +142,7 @@ class Archive(AbstractContextManager["Archive"]):
             RootKeyUnreadableError: The root key cannot be had.
             StorageError: A place refuses. Nothing half-made stays behind.
         """
-        catalog = _catalog_beside(objects) if catalog is None else catalog
-        _require_apart(objects, keys, catalog)
+        catalog = _place_catalog(objects, keys, catalog)
         root = load_root_key(root_key, randomness)
         catalog_file = _find_catalog_file(catalog)
         if catalog_file is not None and catalog_file.exists():
@@ -183,8 +182,7 @@ class Archive(AbstractContextManager["Archive"]):
             CatalogError: The catalog is missing, damaged or another archive's.
             IntegrityError: Something was altered.
         """
-        catalog = _catalog_beside(objects) if catalog is None else catalog
-        _require_apart(objects, keys, catalog)
+        catalog = _place_catalog(objects, keys, catalog)
         root = load_root_key(root_key, randomness)
         store = open_objects(objects, credentials=credentials, randomness=randomness)
         archive_id, register_name = read_description(store)
@@ -263,11 +261,14 @@ class Archive(AbstractContextManager["Archive"]):
             raise ClosedError("The archive was closed.", advice="Open it again.")
 
 
-def _require_apart(objects: Place, keys: Place, catalog: Place) -> None:
+def _place_catalog(objects: Place, keys: Place, catalog: Place | None) -> Place:
+    """Return where the catalog lies, once all places are apart."""
     require_places_apart(objects, keys)
+    catalog = _catalog_beside(objects) if catalog is None else catalog
     catalog_file = _find_catalog_file(catalog)
     if catalog_file is not None and keys.scheme == "file":
         require_apart(keys.folder, catalog_file)
+    return catalog
 
 
 def _catalog_beside(objects: Place) -> Place:

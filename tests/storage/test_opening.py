@@ -4,7 +4,7 @@ import pickle
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -28,20 +28,20 @@ from kelarec.testing.faulty_objects import Fault
 from object_servers import LOOPBACK, Servers, find_free_port, open_remote
 
 QUICK: Final = Retries(attempts=2, first_wait=0.01)
-WRONG: Final = {
+WRONG: Final[dict[str, dict[str, Any]]] = {
     "rclone": {"key": "kelarec", "secret": "wr0ng-s3cret"},
     "swift": {"key": "test:tester", "secret": "wr0ng-s3cret"},
     "azurite": {"account_key": "d3Ituc2VjcmV0LXdyMG5nLXMzY3JldA=="},
     "sftp": {"look_for_keys": False, "allow_agent": False, "key_filename": None, "password": "wr0ng-s3cret"},
 }
 EXTRAS: Final = {"s3": "s3fs", "az": "adlfs", "gs": "gcsfs", "sftp": "paramiko"}
-URLS: Final = {
+URLS: Final[dict[str, tuple[str, dict[str, str]]]] = {
     "s3": ("s3://bucket", {"region": "eu-north-1"}),
     "az": ("az://container", {"account": "invented"}),
     "gs": ("gs://bucket", {}),
     "sftp": ("sftp://user@127.0.0.1/srv", {}),
 }
-KNOWN: Final = {
+KNOWN: Final[dict[str, dict[str, Any]]] = {
     "s3": {"key": "invented", "secret": "invented"},
     "az": {"account_key": "aW52ZW50ZWQ="},
     "gs": {"token": "anon"},

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 import paramiko
 from fsspec.implementations.sftp import SFTPFileSystem
 from paramiko.sftp import CMD_EXTENDED
+from paramiko.ssh_exception import NoValidConnectionsError
 
 from kelarec.errors import CredentialsRefusedError, KelarecError
 from kelarec.storage.objects.contract import UNFINISHED
@@ -219,7 +220,7 @@ class SftpRequests:
             return unreachable(what, error)
         if isinstance(error, paramiko.SSHException):
             return unreachable(what, error)
-        is_silence = isinstance(error, TimeoutError | ConnectionError)
+        is_silence = isinstance(error, TimeoutError | ConnectionError | NoValidConnectionsError)
         if isinstance(error, OSError) and not is_silence and error.errno in {None, errno.ENOSPC, errno.EDQUOT}:
             return failed(what, "failure")  # an SFTP server of version 3 says no more than that
         return name_builtin_error(error, what)
