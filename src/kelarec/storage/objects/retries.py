@@ -64,8 +64,12 @@ class Retries:
                 if attempt + 1 == self.attempts or is_over:
                     raise
                 self.sleep(wait)
-            except (ObjectExistsError, ObjectNotFoundError):
-                # The answer to an attempt may be about what an earlier one did after all.
+            except ObjectExistsError:
+                # It may be what an earlier attempt did after all, also one that a client library made unasked.
+                if is_settled():
+                    return None
+                raise
+            except ObjectNotFoundError:
                 if attempt and is_settled():
                     return None
                 raise
