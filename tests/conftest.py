@@ -28,6 +28,7 @@ from kelarec.testing.builders import make_contact, make_staff_member
 from kelarec.testing.clock import MovableClock
 from key_services import kms_server as kms_server
 from key_services import softhsm as softhsm
+from object_servers import servers  # noqa: F401  a fixture
 
 EXAMPLES: Final = Path(__file__).parent.parent / "examples"
 RECORDER: Final = System("recorder@test")

@@ -180,11 +180,35 @@ class UnknownSchemeError(StorageError):
     code = "unknown-scheme"
 
 
+class UnreachableError(StorageError):
+    """A place does not answer, or not in time: whether something is so could not be told.
+
+    What was to be written may be there or not, what was to be deleted may be gone or not; nothing is acknowledged.
+    """
+
+    code = "unreachable"
+    default_advice = "Nothing was acknowledged. Check the network and the server, and do it again."
+
+
+class CredentialsRefusedError(StorageError, PermissionError):
+    """A place answers, but refuses these credentials, or has none to go by."""
+
+    code = "credentials-refused"
+    default_advice = "Check the credentials in the environment or of the callback, and what they may do there."
+
+
+class PlaceNotFoundError(StorageError):
+    """The bucket or container that a place names does not exist."""
+
+    code = "place-not-found"
+    default_advice = "Make it first, in the country that the place declares; kelarec makes folders, never buckets."
+
+
 class PlaceOverlapError(StorageError):
     """Two places that must be apart contain one another."""
 
     code = "place-overlap"
-    default_advice = "Give keys and objects folders of their own, neither inside the other."
+    default_advice = "Give keys and objects folders or buckets of their own, neither inside the other."
 
 
 class KeyPlaceVersionedError(StorageError):

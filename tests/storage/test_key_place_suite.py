@@ -7,6 +7,7 @@ import pytest
 from kelarec import Place
 from kelarec.storage.key_place import open_key_place
 from kelarec.storage.objects import FolderObjects, MemoryObjects
+from kelarec.storage.opening import open_objects
 from kelarec.testing.suites import KeyPlaceSuite
 from kelarec.testing.suites.key_place import OpenPlace
 
@@ -36,4 +37,4 @@ class TestTwoFolders(KeyPlaceSuite):
     @pytest.fixture
     def open_place(self, tmp_path: Path) -> OpenPlace:
         """Both folders anew."""
-        return lambda: open_key_place((Place(tmp_path / "one", "FI"), Place(tmp_path / "two", "SE")))
+        return lambda: open_key_place((Place(tmp_path / "one", "FI"), Place(tmp_path / "two", "SE")), open_objects)

@@ -128,9 +128,13 @@ class AuditLog:
         """Make the log of a new archive."""
         self._integrator.begin_log()
 
+    def abandon(self) -> None:
+        """Do no more in the background; what waits is left."""
+        self._background.stop()
+
     def close(self) -> None:
         """Bring what waits into the tree, and do no more in the background."""
-        self._background.stop()
+        self.abandon()
         for _ in range(_TRIES_AT_END):
             if self._integrator.integrate() is not None or not self.count_waiting():
                 return

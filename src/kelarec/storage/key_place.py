@@ -1,22 +1,19 @@
 """The place of the keys: apart from what they open, without versions, in one copy or two."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from pathlib import Path, PurePosixPath
 from typing import Final
-from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
-from kelarec.errors import InvalidValueError, KeyPlaceVersionedError, ObjectNotFoundError, PlaceOverlapError
+from kelarec.errors import InvalidValueError, KeyPlaceVersionedError, ObjectNotFoundError
+from kelarec.storage.apart import require_places_apart
 from kelarec.storage.mirrored import MirroredObjects
-from kelarec.storage.objects import FolderObjects, ObjectPlace
-from kelarec.storage.places import Place, require_apart
+from kelarec.storage.objects import ObjectPlace
+from kelarec.storage.places import Place
 from kelarec.storage.ring import RING, require_ring_of
 
 KeyPlaces = Place | tuple[Place, Place]
 _COPIES: Final = 2
-_BUCKETS: Final = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "az": "az", "abfs": "az", "abfss": "az"}
-_FOLDERS_ELSEWHERE: Final = frozenset({"sftp", "ssh"})
 
 
 def to_places(keys: object) -> tuple[Place, ...]:
@@ -31,19 +28,14 @@ def to_places(keys: object) -> tuple[Place, ...]:
     raise InvalidValueError("The keys lie in one place or in two.", advice="Give a Place, or a tuple of two.")
 
 
-def open_key_place(keys: KeyPlaces, open_place: Callable[[Place], ObjectPlace] | None = None) -> ObjectPlace:
-    """Return the place of the keys: two copies look like one.
-
-    Args:
-        keys: One place, or two copies.
-        open_place: Makes the objects of one place; folders of this machine if none is given.
-    """
-    first, *others = [(open_place or _open_folder)(each) for each in to_places(keys)]
-    return MirroredObjects(first, others[0], marker=RING) if others else first
+def open_key_place(keys: KeyPlaces, open_place: Callable[[Place], ObjectPlace]) -> ObjectPlace:
+    """Return the place of the keys: two copies look like one."""
+    return join_copies([open_place(each) for each in to_places(keys)])
 
 
-def _open_folder(place: Place) -> ObjectPlace:
-    return FolderObjects(place.folder)
+def join_copies(copies: Sequence[ObjectPlace]) -> ObjectPlace:
+    """Return one or two opened places of keys as one."""
+    return copies[0] if len(copies) == 1 else MirroredObjects(copies[0], copies[1], marker=RING)
 
 
 def require_keys_apart(keys: KeyPlaces, *others: Place) -> None:
@@ -55,37 +47,11 @@ def require_keys_apart(keys: KeyPlaces, *others: Place) -> None:
     Raises:
         PlaceOverlapError: Two of them do.
     """
-    places = to_places(keys)
-    for number, one in enumerate(places):
-        for other in (*places[number + 1 :], *others):
-            _require_two_apart(one, other)
-
-
-def _require_two_apart(keys: Place, other: Place) -> None:
-    if keys.scheme == other.scheme == "file":
-        require_apart(keys.folder, other.folder)
-    elif keys.scheme in _BUCKETS and _to_bucket(keys) == _to_bucket(other):
-        raise PlaceOverlapError(
-            f"The keys lie in the bucket {_to_bucket(keys)[1]}, where something else lies.",
-            advice="Give the keys a bucket of their own, without versions and with backups of its own.",
-        )
-    elif {keys.scheme, other.scheme} <= _FOLDERS_ELSEWHERE and _overlap_elsewhere(keys, other):
-        raise PlaceOverlapError("The keys and something else lie in one another on the same server.")
-
-
-def _to_bucket(place: Place) -> tuple[str, str]:
-    """Return the kind of store and the bucket's or container's name; accounts cannot be told from every URL."""
-    kind = _BUCKETS.get(place.scheme, place.scheme)
-    before, _, name = urlsplit(place.url).netloc.rpartition("@")
-    return kind, unquote(before if before and kind == "az" else name).lower()
-
-
-def _overlap_elsewhere(one: Place, other: Place) -> bool:
-    urls = [urlsplit(each.url) for each in (one, other)]
-    if urls[0].hostname != urls[1].hostname:
-        return False
-    first, second = (PurePosixPath("/", unquote(each.path)) for each in urls)
-    return first == second or first in second.parents or second in first.parents
+    copies = to_places(keys)
+    require_places_apart(*copies)
+    for one in copies:
+        for other in others:
+            require_places_apart(one, other)
 
 
 def require_unversioned(place: Place, find_versioning: Callable[[Place], bool | None]) -> None:
@@ -114,8 +80,3 @@ def require_copies_of(place: ObjectPlace, archive_id: UUID) -> None:
         for copy in place.iter_copies():
             with suppress(ObjectNotFoundError):  # gone between two looks, which the next read says by name
                 require_ring_of(copy, archive_id)
-
-
-def list_key_folders(keys: KeyPlaces) -> list[Path]:
-    """Return the folders in which keys lie on this machine."""
-    return [each.folder for each in to_places(keys)]

@@ -13,6 +13,7 @@ from attrs import frozen
 
 from kelarec.errors import KeyCopiesDifferError, KeyCopyAwayError, ObjectExistsError, ObjectNotFoundError, StorageError
 from kelarec.storage.objects import ObjectPlace
+from kelarec.storage.objects.contract import OneByOne
 
 _Given = TypeVar("_Given")
 _NAMES: Final = ("first", "second")
@@ -31,7 +32,7 @@ class CopyDifference:
     only_in: str | None
 
 
-class MirroredObjects:
+class MirroredObjects(OneByOne):
     """Two places that hold the same objects; the contract is that of `ObjectPlace`.
 
     Args:
