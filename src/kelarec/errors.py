@@ -295,6 +295,13 @@ class ForkedLogError(IntegrityError):
 # Look-ups ------------------------------------------------------------------------------------------------------------
 
 
+class CursorError(KelarecError, ValueError):
+    """A cursor is none of the search that it was given to."""
+
+    code = "cursor"
+    default_advice = "Ask for the first page, and give each cursor to the very search it came from."
+
+
 class RequestError(KelarecError, ValueError):
     """A subject request breaks a rule of the register or the law."""
 

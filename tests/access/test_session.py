@@ -7,15 +7,12 @@ from typing import Any, Final
 from uuid import UUID
 
 import pytest
-from attrs import evolve
-from sqlalchemy import delete
 
 from kelarec import Archive, Chat, Duty, DutyKind, Recording, StaffId, System
 from kelarec.access.session import Session
 from kelarec.audit.entries import Entry, EntryKind
-from kelarec.domain.codes import State
+from kelarec.domain.recording import Restriction
 from kelarec.errors import CatalogError, ClosedError, DeniedError, ExpiredError, InvalidValueError
-from kelarec.storage import catalog_tables as tables
 from kelarec.storage.recordings import Recordings
 from kelarec.storage.vault import Vault
 from kelarec.testing.builders import make_contact, make_identity_code, make_person, make_staff_member, make_wav
@@ -54,9 +51,8 @@ def restrict(vault: Vault, recording: Recording) -> None:
     with vault.database.begin() as connection:
         opened = recordings.find_one(connection, recording.id)
         assert opened is not None
-        record = evolve(opened.record, recording=evolve(recording, state=State.RESTRICTED))
-        connection.execute(delete(tables.recordings))
-        recordings.insert(connection, recordings.write_record(record, opened.data_key))
+        record = opened.record.restrict(Restriction(reason="Accuracy is checked", since=USUAL_START, by="clerk"))
+        recordings.replace(connection, recordings.write_record(record, opened.data_key))
 
 
 def test_the_adviser_finds_sees_and_hears(

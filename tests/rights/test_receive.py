@@ -24,6 +24,7 @@ from kelarec.audit.entries import Entry, EntryKind
 from kelarec.errors import CatalogError, DeniedError, InvalidValueError, NaiveInstantError, RequestError
 from kelarec.storage import catalog_tables as tables
 from kelarec.storage.json_form import from_json
+from kelarec.storage.requests import RequestRecord
 from kelarec.storage.vault import Vault
 from kelarec.testing.builders import make_person, make_staff_member
 from kelarec.testing.clock import USUAL_START
@@ -75,7 +76,7 @@ def test_all_five_rights_are_received_sealed_and_logged(
     (path,) = [path for path in disk.list_files() if "/requests/" in path]
     envelope = (disk.folder / path).read_bytes()
     opened = vault.open_envelope(vault.subject("request", str(received.id)), envelope)
-    assert from_json(opened, SubjectRequest) == request_
+    assert from_json(opened, RequestRecord).request == request_
     with vault.database.begin() as connection:
         assert connection.execute(select(tables.requests.c.request)).scalars().all() == [envelope]
     (entry,) = list_received(disk_archive)

@@ -33,7 +33,7 @@ CLASSES: Final = {
     "description": r"archive/archive\.json",
     "register": r"archive/registers/[^/]+/register-\w+",
     "staff": r"archive/staff/[^/]+/member-\w+",
-    "request": r"archive/requests/[^/]+/request-\w+",
+    "request": r"archive/requests/[^/]+/request-\d+-\w+",
     "record": r"archive/recordings/[^/]+/[^/]+/record-1-\w+",
     "content": r"archive/recordings/[^/]+/[^/]+/audio-\w+",
     "catalog": r"archive\.catalog\.sqlite(-journal)?",

@@ -21,7 +21,7 @@ from kelarec.domain.register import Register
 from kelarec.domain.staff_acts import Act
 from kelarec.errors import DeniedError, IntegrityError
 from kelarec.storage import catalog_tables as tables
-from kelarec.storage.engine import insert_now
+from kelarec.storage.compiled import insert_now
 from kelarec.storage.recordings import microseconds
 from kelarec.storage.staff_directory import StaffDirectory
 from kelarec.storage.vault import Vault

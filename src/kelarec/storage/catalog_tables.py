@@ -2,11 +2,19 @@
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table
+from sqlalchemy import DDL, BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table, event
 
 SCHEMA_VERSION: Final = 1
 
 metadata = MetaData()
+
+
+def _index_where(table: Table, name: str, column: str, condition: str, *, is_unique: bool = False) -> None:
+    """Index some rows of a table only; as text, since SQLAlchemy's own way loads each dialect's every driver."""
+    kind = "UNIQUE INDEX" if is_unique else "INDEX"
+    statement = f"CREATE {kind} {name} ON {table.name} ({column}) WHERE {condition}"
+    event.listen(table, "after_create", DDL(statement))  # type: ignore[no-untyped-call]
+
 
 catalog = Table(
     "catalog",
@@ -24,20 +32,51 @@ recordings = Table(
     Column("line", String(63), nullable=False),
     Column("started_at", BigInteger, nullable=False),
     Column("ended_at", BigInteger, nullable=False),
-    Column("kept_through", Integer, nullable=False, index=True),
+    Column("kept_through", Integer, nullable=False),
+    Column("held_through", Integer),
     Column("adviser_id", String(64)),
     Column("state", String(16), nullable=False),
     Column("revision", Integer, nullable=False),
     Column("record_object", String(255), nullable=False),
     Column("record", LargeBinary, nullable=False),
+    Index("recordings_by_start", "started_at", "id"),
 )
+_index_where(recordings, "recordings_ending", "kept_through", "held_through IS NULL")
+_index_where(recordings, "recordings_by_adviser", "adviser_id, started_at, id", "adviser_id IS NOT NULL")
+_index_where(recordings, "recordings_restricted", "started_at, id", "state <> 'kept'")
 
+# The tokens of a day lie beside each other: each begins with its day. So a day's tokens are written and swept in one
+# place, however many there are of other days, and no second index is needed to find them.
 tokens = Table(
     "tokens",
     metadata,
     Column("token", LargeBinary(16), primary_key=True),
-    Column("recording_id", LargeBinary(16), ForeignKey("recordings.id", ondelete="CASCADE"), primary_key=True),
-    Index("tokens_by_recording", "recording_id"),
+    Column("recording_id", LargeBinary(16), primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+holds = Table(
+    "holds",
+    metadata,
+    Column("id", LargeBinary(16), primary_key=True),
+    Column("kind", String(63), nullable=False),
+    Column("ground", String(63), nullable=False),
+    Column("placed_at", BigInteger, nullable=False),
+    Column("review_on", Integer, nullable=False, index=True),
+    Column("state", String(16), nullable=False),
+    Column("hold_object", String(255), nullable=False),
+    Column("hold", LargeBinary, nullable=False),
+)
+
+held_recordings = Table(
+    "held_recordings",
+    metadata,
+    Column("recording_id", LargeBinary(16), primary_key=True),
+    Column("hold_id", LargeBinary(16), primary_key=True),
+    Column("review_on", Integer, nullable=False),
+    Column("wrap_object", String(255), nullable=False),
+    Column("wrap", LargeBinary, nullable=False),
+    Index("held_recordings_by_hold", "hold_id"),
 )
 
 staff = Table(
@@ -63,10 +102,13 @@ requests = Table(
     metadata,
     Column("id", LargeBinary(16), primary_key=True),
     Column("kind", String(63), nullable=False),
+    Column("state", String(16), nullable=False),
     Column("received_at", BigInteger, nullable=False),
-    Column("due_on", Integer, nullable=False, index=True),
+    Column("due_on", Integer, nullable=False),
+    Column("revision", Integer, nullable=False),
     Column("request_object", String(255), nullable=False),
     Column("request", LargeBinary, nullable=False),
+    Index("requests_due", "state", "due_on"),
 )
 
 entries = Table(
@@ -85,20 +127,9 @@ entries = Table(
     Column("leaf", LargeBinary, nullable=False),
     Column("leaf_index", BigInteger),
 )
-Index(
-    "entries_waiting",
-    entries.c.position,
-    sqlite_where=entries.c.leaf_index.is_(None),
-    postgresql_where=entries.c.leaf_index.is_(None),
-)
-for _name, _column in (("leaf", entries.c.leaf_index), ("recording", entries.c.recording_id)):
-    Index(
-        f"entries_by_{_name}",
-        _column,
-        unique=_name == "leaf",
-        sqlite_where=_column.is_not(None),
-        postgresql_where=_column.is_not(None),
-    )
+_index_where(entries, "entries_waiting", "position", "leaf_index IS NULL")
+_index_where(entries, "entries_by_leaf", "leaf_index", "leaf_index IS NOT NULL", is_unique=True)
+_index_where(entries, "entries_by_recording", "recording_id", "recording_id IS NOT NULL")
 
 leases = Table(
     "leases",

@@ -8,12 +8,11 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
 
-from sqlalchemy import URL, Connection, Dialect, Engine, Insert, create_engine, event, func, insert, inspect, select
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, insert, inspect, select
 from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
@@ -167,22 +166,6 @@ def _use_sqlite_settings(engine: Engine) -> None:
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def insert_now(connection: Connection, statement: Insert, values: dict[str, object]) -> None:
-    """Insert one row by a statement that is compiled once for each database: it takes a third less time.
-
-    The values are those of the driver: no type of SQLAlchemy's converts them.
-    """
-    text, order = _compile(statement, type(connection.dialect), tuple(values))  # type: ignore[arg-type]  # a class hashes
-    connection.exec_driver_sql(text, values if order is None else tuple(values[name] for name in order))
-
-
-@lru_cache(maxsize=64)
-def _compile(statement: Insert, dialect: type[Dialect], names: tuple[str, ...]) -> tuple[str, tuple[str, ...] | None]:
-    compiled = statement.compile(dialect=dialect(), column_keys=list(names))
-    order = getattr(compiled, "positiontup", None)
-    return str(compiled), None if order is None else tuple(order)
 
 
 def create_schema(database: Database, *, catalog_id: str, archive_id: str) -> None:

@@ -107,6 +107,17 @@ def open_document(keyring: Keyring, subject: Subject, envelope: bytes) -> tuple[
     return DataKey(key_id, wrapped, bare), unseal(bare, _document_context(subject), sealed)
 
 
+def open_document_with(bare: bytes, subject: Subject, envelope: bytes) -> tuple[DataKey, bytes]:
+    """Return the data key and content of an envelope whose own wrap opens no longer, by its data key had elsewhere.
+
+    Raises:
+        IntegrityError: It was altered, cut, or put in another's place.
+    """
+    _, key_line, sealed = _split(envelope)
+    key_id, _, wrapped = key_line.decode("ascii", "replace").partition(" ")
+    return DataKey(key_id, wrapped, bare), unseal(bare, _document_context(subject), sealed)
+
+
 def _is_key_id(text: str) -> bool:
     """Whether a text from an envelope may go into the path of a key."""
     return text == STANDING or _DATE.fullmatch(text) is not None
