@@ -50,10 +50,17 @@ def _make_converter() -> Converter:
     )
     for request in _REQUESTS.values():
         converter.register_unstructure_hook(request, _with_kind(converter, request))
+    converter.register_unstructure_hook_func(
+        _is_any_request, lambda value: converter.unstructure(value, unstructure_as=type(value))
+    )
     converter.register_structure_hook_func(
-        lambda kind: kind is SubjectRequest, lambda plain, _: converter.structure(plain, _REQUESTS[plain["kind"]])
+        _is_any_request, lambda plain, _: converter.structure(plain, _REQUESTS[plain["kind"]])
     )
     return converter
+
+
+def _is_any_request(kind: object) -> bool:
+    return kind is SubjectRequest
 
 
 def _with_kind(converter: Converter, request: type[SubjectRequest]) -> Callable[[SubjectRequest], dict[str, Any]]:
