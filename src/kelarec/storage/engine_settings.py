@@ -1,0 +1,117 @@
+"""How each database is opened, and the settings that keep the catalog's promises.
+
+SQLite keeps its journal by truncation: it leaves no old rows in a write-ahead log and is immune to the WAL-reset fault
+of SQLite before 3.51.3. `secure_delete` overwrites what is deleted; `BEGIN IMMEDIATE` makes writers wait in line.
+PostgreSQL must not acknowledge what is not durable.
+"""
+
+import sqlite3
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.pool import QueuePool
+
+from kelarec.errors import CatalogError, CatalogReplacedError, CatalogUnreachableError, UnknownSchemeError
+from kelarec.storage import catalog_tables as tables
+
+_WAIT_SECONDS: Final = 60  # SQLite lets waiting writers try again by chance, not in turn
+
+
+def open_sqlite(path: Path) -> Engine:
+    """Open a file that is there: SQLite is never asked to make one, or a deleted catalog would come back empty."""
+    uri = f"file:{quote(str(path.absolute()))}?mode=rw"
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)),
+        hide_parameters=True,
+        poolclass=QueuePool,
+        creator=lambda: sqlite3.connect(uri, uri=True, timeout=_WAIT_SECONDS, check_same_thread=False),
+    )
+    opened = _find_identity(path)
+
+    @event.listens_for(engine, "begin")
+    def _require_same_file(_: Connection) -> None:
+        if _find_identity(path) != opened:
+            raise CatalogReplacedError(f"The catalog's file {path} was deleted or replaced since it was opened.")
+
+    use_sqlite_settings(engine)
+    return engine
+
+
+def _find_identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def open_postgresql(place_url: str, *, must_exist: bool) -> Engine:
+    """Open a database whose URL may name a ``schema`` of the catalog's own.
+
+    Raises:
+        UnknownSchemeError: There is no driver, or the URL is none.
+        CatalogUnreachableError: The database does not answer.
+        CatalogError: It acknowledges what is not durable; or there is no catalog, or one, against what must be.
+    """
+    try:
+        url = make_url(place_url)
+        schema = url.query.get("schema")
+        engine = create_engine(url.difference_update_query(["schema"]), hide_parameters=True)
+        if isinstance(schema, str):
+            _use_schema(engine, schema, is_made=not must_exist)
+        with engine.connect() as connection:
+            if connection.exec_driver_sql("SHOW synchronous_commit").scalar_one() == "off":
+                raise CatalogError(
+                    "The database acknowledges what is not durable: synchronous_commit is off.",
+                    advice="Set synchronous_commit to on for the catalog's database or user.",
+                )
+            exists = inspect(connection).has_table(tables.catalog.name, schema if isinstance(schema, str) else None)
+    except (ModuleNotFoundError, ArgumentError):
+        raise UnknownSchemeError("PostgreSQL needs a driver and a URL.", advice="Install kelarec[postgres].") from None
+    except SQLAlchemyError as error:
+        raise CatalogUnreachableError(
+            "The database does not answer.", advice="Check its URL, and that it runs."
+        ) from error
+    if must_exist != exists:
+        engine.dispose()
+        there = "no catalog" if must_exist else "a catalog already"
+        raise CatalogError(f"There is {there} in the database.", advice="Correct the catalog's place.")
+    return engine
+
+
+def _use_schema(engine: Engine, schema: str, *, is_made: bool) -> None:
+    """Let every connection work in a schema of its own, and make that if a catalog is made."""
+    quoted = '"' + schema.replace('"', '""') + '"'
+    if is_made:
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {quoted}".replace("%", "%%"))
+        engine.dispose()  # what is in the pool was connected before it was told of the schema
+
+    @event.listens_for(engine, "connect", insert=True)
+    def _enter(connection: Any, _: object) -> None:  # noqa: ANN401  the driver's own type
+        connection.execute(f"SET search_path TO {quoted}")
+        connection.commit()
+
+
+def use_sqlite_settings(engine: Engine) -> None:
+    """Let every connection keep the promises, and every transaction wait for its turn at its start."""
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _: object) -> None:  # noqa: ANN401  the driver's own type
+        connection.isolation_level = None  # transactions are begun below, not by the driver's guess
+        for setting in (
+            "journal_mode=TRUNCATE",
+            "synchronous=FULL",
+            "secure_delete=ON",
+            "foreign_keys=ON",
+            "trusted_schema=OFF",
+            "cell_size_check=ON",
+        ):
+            connection.execute(f"PRAGMA {setting}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
