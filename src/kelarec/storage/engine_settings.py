@@ -19,6 +19,8 @@ from kelarec.storage import catalog_tables as tables
 
 _WAIT_SECONDS: Final = 60  # SQLite lets waiting writers try again by chance, not in turn
 
+_UNSAFE: Final = "SELECT name FROM pg_settings WHERE name IN ('fsync', 'synchronous_commit') AND setting = 'off'"
+
 
 def open_sqlite(path: Path) -> Engine:
     """Open a file that is there: SQLite is never asked to make one, or a deleted catalog would come back empty."""
@@ -63,10 +65,11 @@ def open_postgresql(place_url: str, *, must_exist: bool) -> Engine:
         if isinstance(schema, str):
             _use_schema(engine, schema, is_made=not must_exist)
         with engine.connect() as connection:
-            if connection.exec_driver_sql("SHOW synchronous_commit").scalar_one() == "off":
+            unsafe = connection.exec_driver_sql(_UNSAFE).scalars().all()
+            if unsafe:
                 raise CatalogError(
-                    "The database acknowledges what is not durable: synchronous_commit is off.",
-                    advice="Set synchronous_commit to on for the catalog's database or user.",
+                    f"The database acknowledges what is not durable: {', '.join(unsafe)} is off.",
+                    advice="Set it to on for the catalog's database or user.",
                 )
             exists = inspect(connection).has_table(tables.catalog.name, schema if isinstance(schema, str) else None)
     except (ModuleNotFoundError, ArgumentError):

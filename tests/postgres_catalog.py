@@ -1,11 +1,20 @@
-"""A real PostgreSQL for the log's tests, from PyPI, one server for the session and one database for each test."""
+"""A real PostgreSQL from PyPI: one server for the run, a schema or database of its own for each test.
 
+With ``KELAREC_TEST_CATALOG=postgresql`` in the environment the usual archives of the tests keep their catalog there.
+"""
+
+import os
 import warnings
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
+from typing import Final
 
 import psycopg
 import pytest
+
+ON_POSTGRESQL: Final = os.environ.get("KELAREC_TEST_CATALOG") == "postgresql"
+_NUMBERS: Final = count(1)
 
 
 @pytest.fixture(scope="session")
@@ -20,15 +29,18 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server.cleanup()
 
 
+def to_place_url(uri: str) -> str:
+    """Return a server's URI as the URL of a catalog's place."""
+    return uri.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
 @pytest.fixture
-def postgres_url(postgres_server: str, request: pytest.FixtureRequest) -> str:
-    """An SQLAlchemy URL of an empty database."""
-    name = f"test_{abs(hash(request.node.nodeid)):x}"
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """The URL of a catalog's place in a schema that is made with it and dropped after the test."""
+    schema = f"Test {next(_NUMBERS)}"
+    yield f"{to_place_url(postgres_server)}{'&' if '?' in postgres_server else '?'}schema={schema.replace(' ', '%20')}"
     with psycopg.connect(postgres_server, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"'.encode())
-    base, _, query = postgres_server.partition("?")
-    base = base.rpartition("/")[0].replace("postgresql://", "postgresql+psycopg://", 1)
-    return f"{base}/{name}" + (f"?{query}" if query else "")
+        connection.execute(f'DROP SCHEMA IF EXISTS "{schema}" CASCADE'.encode())
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
