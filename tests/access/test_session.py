@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from catalog_refusal import refusing_inserts
 from kelarec import Archive, Chat, Duty, DutyKind, Recording, StaffId, System
 from kelarec.access.session import Session
 from kelarec.audit.entries import Entry, EntryKind
@@ -235,11 +236,5 @@ def test_a_call_is_no_chat(session: Session, call: Recording, chat: Recording) -
 @pytest.mark.parametrize("use", [*USES.values(), lambda session, _: session.find(AINO)], ids=[*USES, "find"])
 def test_what_cannot_be_logged_is_not_done(memory_vault: Vault, session: Session, call: Recording, use: Use) -> None:
     """No plaintext before its log entry is durable: if the log refuses, nothing is given (section 10)."""
-    with memory_vault.database.begin() as connection:
-        connection.exec_driver_sql("CREATE TRIGGER full BEFORE INSERT ON entries BEGIN SELECT RAISE(FAIL, 'full'); END")
-    try:
-        with pytest.raises(CatalogError, match="full"):
-            use(session, call.id)
-    finally:
-        with memory_vault.database.begin() as connection:
-            connection.exec_driver_sql("DROP TRIGGER full")
+    with refusing_inserts(memory_vault.database, "entries"), pytest.raises(CatalogError, match="no place"):
+        use(session, call.id)

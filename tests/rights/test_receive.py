@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from sqlalchemy import select
 
+from catalog_refusal import refusing_inserts
 from kelarec import (
     AccessRequest,
     Archive,
@@ -138,10 +139,8 @@ def test_what_is_no_request_cannot_be_built(build: Callable[[], object], error: 
 
 def test_if_the_catalog_refuses_nothing_is_kept(disk_archive: Archive, vault: Vault, disk: "Disk") -> None:
     """A request is in the catalog, on disk and in the log, or in none of them."""
-    with vault.database.begin() as connection:
-        connection.exec_driver_sql("CREATE TRIGGER full BEFORE INSERT ON requests BEGIN SELECT RAISE(FAIL, 'no'); END")
     before = sorted(disk.objects.rglob("*"))
-    with pytest.raises(CatalogError):
+    with refusing_inserts(vault.database, "requests"), pytest.raises(CatalogError):
         disk_archive.rights.receive(make_request(), by=FRONT_DESK)
     assert sorted(disk.objects.rglob("*")) == before
     assert list_received(disk_archive) == []

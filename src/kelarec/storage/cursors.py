@@ -31,6 +31,8 @@ def open_cursor(vault: Vault, search: Search, cursor: str) -> Position:
     """
     try:
         envelope = base64.b64decode(cursor.encode("ascii"), altchars=b"-_", validate=True)
+        if base64.urlsafe_b64encode(envelope).decode("ascii") != cursor:
+            raise CursorError("The cursor is none of this search.")
         started_at, recording_id = from_json(vault.open_envelope(_subject(vault, search), envelope), tuple[int, str])
         return Position(started_at, UUID(recording_id).bytes)
     except (

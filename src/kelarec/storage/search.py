@@ -6,14 +6,14 @@ meanwhile is neither shown twice nor pushes anything out.
 """
 
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
 from typing import Any, Final, TypedDict
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 from attrs.converters import optional as optional_of
 from attrs.validators import instance_of, optional
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, select, tuple_, union
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, bindparam, func, select, tuple_, union
 
 from kelarec.domain.codes import Direction, Kind, State, is_code, to_direction, to_kind
 from kelarec.domain.hold import HoldState
@@ -87,7 +87,10 @@ class Search:
     def fingerprint(self) -> str:
         """A text that two equal searches share and others do not; of no use outside what is sealed."""
         terms = sorted(f"{type(term).__name__} {term.text}" for term in self.terms)
-        return hashlib.sha256(to_json([terms, to_json(evolve(self, terms=())).decode()])).hexdigest()
+        instants = [None if at is None else at.isoformat() for at in (self.since, self.until)]
+        others = [self.case, self.line, self.kind, self.direction, self.adviser_id, self.kept_through, self.state]
+        told = [None if value is None else str(value) for value in others]
+        return hashlib.sha256(to_json([terms, instants, told])).hexdigest()
 
 
 class Criteria(TypedDict, total=False):
@@ -146,17 +149,23 @@ class Searcher:
         Raises:
             IntegrityError: A row, a token or a record was altered.
         """
-        wanted = select(tables.recordings).where(*self._conditions(connection, search))
-        if after is not None:
-            start_and_id = tuple_(_ROWS.started_at, _ROWS.id)
-            wanted = wanted.where(start_and_id > tuple_(after.started_at, after.recording_id))
-        wanted = wanted.order_by(_ROWS.started_at, _ROWS.id)
-        rows = connection.execute(wanted if size is None else wanted.limit(size)).mappings().all()
+        rows = self.select_page(connection, search, after=after, size=size)
         opened = tuple(each for row in rows if (each := self._recordings.open_row(connection, row)) is not None)
         for each in opened:
             _require_found_rightly(search, each)
         end = Position(rows[-1]["started_at"], rows[-1]["id"]) if rows else after
         return Batch(opened, end, is_last=size is None or len(rows) < size)
+
+    def select_page(
+        self, connection: Connection, search: Search, *, after: Position | None, size: int | None
+    ) -> Sequence[RowMapping]:
+        """Return the rows of `find_page` as they lie in the catalog, still sealed and unchecked."""
+        wanted = select(tables.recordings).where(*self._conditions(connection, search))
+        if after is not None:
+            start_and_id = tuple_(_ROWS.started_at, _ROWS.id)
+            wanted = wanted.where(start_and_id > tuple_(after.started_at, after.recording_id))
+        wanted = wanted.order_by(_ROWS.started_at, _ROWS.id)
+        return connection.execute(wanted if size is None else wanted.limit(size)).mappings().all()
 
     def count(self, connection: Connection, search: Search) -> int:
         """Return how many rows a search finds, without opening one."""
