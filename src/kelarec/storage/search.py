@@ -13,7 +13,7 @@ from typing import Any, Final, TypedDict
 from attrs import field, frozen
 from attrs.converters import optional as optional_of
 from attrs.validators import instance_of, optional
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, bindparam, func, select, tuple_, union
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, bindparam, func, literal, select, tuple_, union
 
 from kelarec.domain.codes import Direction, Kind, State, is_code, to_direction, to_kind
 from kelarec.domain.hold import HoldState
@@ -187,10 +187,11 @@ class Searcher:
                 (_ROWS.direction, None if search.direction is None else search.direction.value),
                 (_ROWS.adviser_id, None if search.adviser_id is None else search.adviser_id.text),
                 (_ROWS.kept_through, None if search.kept_through is None else search.kept_through.toordinal()),
-                (_ROWS.state, None if search.state is None else search.state.value),
             )
             if value is not None
         ]
+        if search.state is not None:  # in words, or the index of what is restricted would not serve
+            conditions.append(_ROWS.state == literal(search.state.value, literal_execute=True))
         if search.since is not None:
             conditions.append(_ROWS.started_at >= microseconds(search.since))
         if search.until is not None:
@@ -201,7 +202,7 @@ class Searcher:
 
     def _found_by(self, connection: Connection, days: list[date], terms: Collection[SearchTerm]) -> ColumnElement[bool]:
         today = helsinki_date(self._vault.now())
-        tokens = list(self._vault.index_keys.iter_tokens(days, terms, today))
+        tokens = self._vault.index_keys.list_tokens(days, terms, today)
         if len(tokens) <= MOST_AT_ONCE:
             return _ROWS.id.in_(_ids_of(tokens))
         pieces = (tokens[start : start + MOST_AT_ONCE] for start in range(0, len(tokens), MOST_AT_ONCE))

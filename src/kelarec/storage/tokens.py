@@ -6,10 +6,10 @@ the day's number, tokens of one person for two days share nothing, and when a da
 again.
 """
 
-import hmac
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from datetime import date
+from hmac import digest as hmac_digest
 from typing import Final
 
 from kelarec.domain.identity_code import PersonalIdentityCode
@@ -20,6 +20,7 @@ from kelarec.storage.keyring import Keyring
 
 TOKEN_BYTES: Final = 16
 _DAY_BYTES: Final = 4
+_MAC_BYTES: Final = TOKEN_BYTES - _DAY_BYTES
 _NORMALISER: Final = "1"
 _CACHED_FOR: Final = 60.0
 _FIELDS: Final[dict[type, str]] = {
@@ -31,6 +32,8 @@ _FIELDS: Final[dict[type, str]] = {
 }
 FINDABLE: Final = tuple(_FIELDS)
 """The types of what recordings can be found by."""
+
+_DaysKey = tuple[float, bytes, bytes]  # when it was read, what the day's tokens begin with, the key
 
 
 def token_range(day: date) -> tuple[bytes, bytes]:
@@ -45,7 +48,7 @@ class IndexKeys:
     def __init__(self, keyring: Keyring, ticks: Callable[[], float] = time.monotonic) -> None:
         self._keyring = keyring
         self._ticks = ticks
-        self._cached: dict[date, tuple[float, bytes]] = {}
+        self._cached: dict[date, _DaysKey] = {}
 
     def __repr__(self) -> str:
         return "IndexKeys(…)"
@@ -61,39 +64,30 @@ class IndexKeys:
         """
         key = self._keyring.get(day.isoformat()).index
         prefix = token_range(day)[0]
-        return sorted({_token(prefix, key, _message(term)) for term in terms})
+        return sorted({prefix + hmac_digest(key, _message(term), "sha256")[:_MAC_BYTES] for term in terms})
 
-    def iter_tokens(self, days: Iterable[date], terms: Collection[SearchTerm], today: date) -> Iterator[bytes]:
-        """Go through the tokens by which some terms are found; days that are over or without keys have none."""
+    def list_tokens(self, days: Iterable[date], terms: Collection[SearchTerm], today: date) -> list[bytes]:
+        """Return the tokens by which some terms are found; days that are over or without keys have none."""
         self._forget(today)
         messages = [_message(term) for term in terms]
-        for day in days:
-            key = self._find(day) if day >= today else None
-            if key is not None:
-                prefix = token_range(day)[0]
-                for message in messages:
-                    yield _token(prefix, key, message)
+        keys = [key for day in days if day >= today and (key := self._cached.get(day) or self._read(day)) is not None]
+        return [
+            prefix + hmac_digest(key, message, "sha256")[:_MAC_BYTES] for _, prefix, key in keys for message in messages
+        ]
 
     def _forget(self, today: date) -> None:
         oldest = self._ticks() - _CACHED_FOR
-        for stale in [day for day, (read_at, _) in list(self._cached.items()) if read_at <= oldest or day < today]:
-            self._cached.pop(stale, None)
+        for day in [day for day, (read_at, _, _) in list(self._cached.items()) if read_at <= oldest or day < today]:
+            self._cached.pop(day, None)
 
-    def _find(self, day: date) -> bytes | None:
-        cached = self._cached.get(day)
-        if cached is not None:
-            return cached[1]
+    def _read(self, day: date) -> _DaysKey | None:
         try:
             key = self._keyring.get(day.isoformat()).index
         except KeyUnavailableError:  # never cached: a key may be made, or brought back, at any moment
             return None
-        self._cached[day] = (self._ticks(), key)
-        return key
+        self._cached[day] = read = (self._ticks(), token_range(day)[0], key)
+        return read
 
 
 def _message(term: SearchTerm) -> bytes:
     return f"{_FIELDS[type(term)]}\n{_NORMALISER}\n{term.text}".encode()
-
-
-def _token(prefix: bytes, key: bytes, message: bytes) -> bytes:
-    return prefix + hmac.digest(key, message, "sha256")[: TOKEN_BYTES - _DAY_BYTES]
