@@ -25,19 +25,25 @@ _UNSAFE: Final = "SELECT name FROM pg_settings WHERE name IN ('fsync', 'synchron
 def open_sqlite(path: Path) -> Engine:
     """Open a file that is there: SQLite is never asked to make one, or a deleted catalog would come back empty."""
     uri = f"file:{quote(str(path.absolute()))}?mode=rw"
-    engine = create_engine(
-        URL.create("sqlite", database=str(path)),
-        hide_parameters=True,
-        poolclass=QueuePool,
-        creator=lambda: sqlite3.connect(uri, uri=True, timeout=_WAIT_SECONDS, check_same_thread=False),
-    )
     opened = _find_identity(path)
 
-    @event.listens_for(engine, "begin")
-    def _require_same_file(_: Connection) -> None:
+    def require_same_file(_: object = None) -> None:
         if _find_identity(path) != opened:
             raise CatalogReplacedError(f"The catalog's file {path} was deleted or replaced since it was opened.")
 
+    def connect() -> sqlite3.Connection:
+        require_same_file()
+        connection = sqlite3.connect(uri, uri=True, timeout=_WAIT_SECONDS, check_same_thread=False)
+        try:
+            require_same_file()  # else a connection to another file would wait in the pool for the right one to return
+        except CatalogReplacedError:
+            connection.close()
+            raise
+        return connection
+
+    url = URL.create("sqlite", database=str(path))
+    engine = create_engine(url, hide_parameters=True, poolclass=QueuePool, creator=connect)
+    event.listen(engine, "begin", require_same_file)
     use_sqlite_settings(engine)
     return engine
 
@@ -62,27 +68,38 @@ def open_postgresql(place_url: str, *, must_exist: bool) -> Engine:
         url = make_url(place_url)
         schema = url.query.get("schema")
         engine = create_engine(url.difference_update_query(["schema"]), hide_parameters=True)
-        if isinstance(schema, str):
-            _use_schema(engine, schema, is_made=not must_exist)
-        with engine.connect() as connection:
-            unsafe = connection.exec_driver_sql(_UNSAFE).scalars().all()
-            if unsafe:
-                raise CatalogError(
-                    f"The database acknowledges what is not durable: {', '.join(unsafe)} is off.",
-                    advice="Set it to on for the catalog's database or user.",
-                )
-            exists = inspect(connection).has_table(tables.catalog.name, schema if isinstance(schema, str) else None)
     except (ModuleNotFoundError, ArgumentError):
         raise UnknownSchemeError("PostgreSQL needs a driver and a URL.", advice="Install kelarec[postgres].") from None
+    try:
+        if isinstance(schema, str):
+            _use_schema(engine, schema, is_made=not must_exist)
+        _require_durable(engine)
+        _require_there(engine, schema if isinstance(schema, str) else None, must_exist=must_exist)
     except SQLAlchemyError as error:
+        engine.dispose()
         raise CatalogUnreachableError(
             "The database does not answer.", advice="Check its URL, and that it runs."
         ) from error
-    if must_exist != exists:
+    except CatalogError:
         engine.dispose()
+        raise
+    return engine
+
+
+def _require_there(engine: Engine, schema: str | None, *, must_exist: bool) -> None:
+    if must_exist != inspect(engine).has_table(tables.catalog.name, schema):
         there = "no catalog" if must_exist else "a catalog already"
         raise CatalogError(f"There is {there} in the database.", advice="Correct the catalog's place.")
-    return engine
+
+
+def _require_durable(engine: Engine) -> None:
+    with engine.connect() as connection:
+        unsafe = connection.exec_driver_sql(_UNSAFE).scalars().all()
+    if unsafe:
+        raise CatalogError(
+            f"The database acknowledges what is not durable: {', '.join(unsafe)} is off.",
+            advice="Set it to on for the catalog's database or user.",
+        )
 
 
 def _use_schema(engine: Engine, schema: str, *, is_made: bool) -> None:

@@ -11,14 +11,16 @@ from kelarec.errors import (
     CatalogError,
     CatalogFullError,
     CatalogReadOnlyError,
+    CatalogReplacedError,
     CatalogUnreachableError,
 )
 
-# Primary result codes of SQLite (sqlite.org/rescode.html).
+# Result codes of SQLite (sqlite.org/rescode.html), the primary ones and one that extends them.
 _OF_SQLITE: Final[dict[int, type[CatalogError]]] = {
     5: CatalogBusyError,
     6: CatalogBusyError,
     8: CatalogReadOnlyError,
+    8 | 4 << 8: CatalogReplacedError,  # SQLITE_READONLY_DBMOVED
     11: CatalogDamagedError,
     13: CatalogFullError,
     14: CatalogUnreachableError,
@@ -61,7 +63,7 @@ def name_refusal(error: SQLAlchemyError, *, at_commit: bool) -> CatalogError:
 def _find_kind(error: DBAPIError) -> type[CatalogError]:
     code = getattr(error.orig, "sqlite_errorcode", None)
     if isinstance(code, int):
-        return _OF_SQLITE.get(code & _PRIMARY, CatalogError)
+        return _OF_SQLITE.get(code, _OF_SQLITE.get(code & _PRIMARY, CatalogError))
     state = getattr(error.orig, "sqlstate", None)
     if isinstance(state, str):
         found = (_OF_POSTGRESQL.get(state[:length]) for length in (5, 3, 2))
