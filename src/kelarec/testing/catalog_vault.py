@@ -52,7 +52,12 @@ def write_record(vault: Vault, contact: Contact | None = None, **known: Any) -> 
 
 def insert_record(vault: Vault, **known: Any) -> WrittenRecord:  # noqa: ANN401  fields
     """Write a record and its row; the fields are the contact's."""
-    written = write_record(vault, make_contact(**known))
+    return insert_contact(vault, make_contact(**known))
+
+
+def insert_contact(vault: Vault, contact: Contact) -> WrittenRecord:
+    """Write the record of a contact and its row."""
+    written = write_record(vault, contact)
     with vault.database.begin() as connection:
         Recordings(vault).insert(connection, written)
     return written
