@@ -42,10 +42,10 @@ _INSERT: Final = insert(tables.recordings)
 _INSERT_TOKEN: Final = insert(tables.tokens)
 _FIND: Final = select(tables.recordings).where(_ROWS.id == bindparam("wanted"))
 _FIND_WRAPS: Final = select(tables.held_recordings).where(tables.held_recordings.c.recording_id == bindparam("wanted"))
-_DELETE_DAYS_TOKENS: Final = delete(tables.tokens).where(
-    tables.tokens.c.token >= bindparam("first"), tables.tokens.c.token < bindparam("beyond")
+_DELETE_ENDED_TOKENS: Final = delete(tables.tokens).where(tables.tokens.c.token < bindparam("beyond"))
+_DELETE_TOKENS: Final = _DELETE_ENDED_TOKENS.where(
+    tables.tokens.c.token >= bindparam("first"), tables.tokens.c.recording_id == bindparam("wanted")
 )
-_DELETE_TOKENS: Final = _DELETE_DAYS_TOKENS.where(tables.tokens.c.recording_id == bindparam("wanted"))
 
 
 @frozen
@@ -228,9 +228,8 @@ class Recordings:
         return len(rows)
 
     def delete_rows(self, connection: Connection, kept_through: date) -> None:
-        """Remove the rows of all recordings of a date that no hold keeps, and every token of the date."""
-        first, beyond = token_range(kept_through)
-        execute_now(connection, _DELETE_DAYS_TOKENS, {"first": first, "beyond": beyond})
+        """Remove the rows of all recordings of a date that no hold keeps, and every token of it and of dates before."""
+        execute_now(connection, _DELETE_ENDED_TOKENS, {"beyond": token_range(kept_through)[1]})
         connection.execute(
             delete(tables.recordings).where(
                 _ROWS.kept_through == kept_through.toordinal(), _ROWS.held_through.is_(None)
