@@ -39,13 +39,15 @@ def test_four_processes_store_in_one_archive(tmp_path: Path, catalog_url: str, e
     ]
     said = [writer.communicate(timeout=1800)[1] for writer in writers]
     taken = perf_counter() - started
-    assert said == ["", "", "", ""]
-    assert [writer.returncode for writer in writers] == [0, 0, 0, 0]
+    assert [writer.returncode for writer in writers] == [0, 0, 0, 0], said
+    # an integrator that stalls on a busy machine is relieved by another, which it tells the application's log
+    told = {line for each_said in said for line in each_said.splitlines()}
+    assert told <= {"Log entries wait to be integrated: catalog"}
     with open_archive(tmp_path, catalog_url) as archive, archive._vault.database.begin() as connection:
         vault = archive._vault
         assert connection.execute(select(func.count()).select_from(tables.recordings)).scalar_one() == 4 * each
         search = Search(terms=[make_identity_code(n) for n in range(4)])
         opened = Searcher(vault, Recordings(vault)).find_page(connection, search).opened
-    told = Counter(each.record.details.contact.contact_id for each in opened)
-    assert told == Counter(f"{writer}-{number}" for writer in range(4) for number in range(each))
-    print(f"\n{4 * each} recordings by 4 processes in {taken:.1f} s: {len(told)} rows, 0 errors, 0 twice")
+    stored = Counter(each.record.details.contact.contact_id for each in opened)
+    assert stored == Counter(f"{writer}-{number}" for writer in range(4) for number in range(each))
+    print(f"\n{4 * each} recordings by 4 processes in {taken:.1f} s: {len(stored)} rows, 0 errors, 0 twice")
