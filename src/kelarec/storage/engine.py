@@ -1,6 +1,7 @@
 """The catalog's database: transactions on it. Each first asks whether the catalog is still the one that was opened."""
 
 import os
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -21,7 +22,7 @@ from kelarec.errors import (
     FormatTooNewError,
 )
 from kelarec.storage import catalog_tables as tables
-from kelarec.storage.engine_settings import open_postgresql, open_sqlite, use_sqlite_settings
+from kelarec.storage.engine_settings import execute_on_driver, open_postgresql, open_sqlite, use_sqlite_settings
 from kelarec.storage.places import Place
 from kelarec.storage.refusals import name_refusal
 
@@ -57,7 +58,7 @@ class Database:
                 yield connection
                 at_commit = True
                 connection.commit()
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, sqlite3.Error) as error:
             raise name_refusal(error, at_commit=at_commit) from error
         except UnicodeDecodeError as error:  # SQLite's own tables were damaged, so not even its complaint can be read
             raise CatalogDamagedError("The catalog is damaged.") from error
@@ -83,7 +84,12 @@ class Database:
     def _require_same(self, connection: Connection) -> None:
         if self._catalog_id is None:
             connection.exec_driver_sql("SELECT 1")
-        elif connection.exec_driver_sql(_WHICH_CATALOG).scalar() != self._catalog_id:
+            return
+        if connection.dialect.name == "sqlite":
+            row = execute_on_driver(connection, _WHICH_CATALOG).fetchone()
+        else:
+            row = connection.exec_driver_sql(_WHICH_CATALOG).fetchone()
+        if row is None or row[0] != self._catalog_id:
             raise CatalogReplacedError("The catalog is another one than was opened.")
 
     def bind(self, catalog_id: str) -> None:
@@ -197,7 +203,7 @@ def require_schema(database: Database, *, archive_id: str) -> None:
     with database.begin() as connection:
         try:
             rows = connection.execute(select(tables.catalog.c.name, tables.catalog.c.value)).all()
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, sqlite3.Error) as error:
             raise CatalogError("The file is no catalog.", advice="Correct the catalog's place.") from error
     facts = {row.name: row.value for row in rows}
     version = facts.get("schema", "")
