@@ -257,6 +257,44 @@ class CatalogError(StorageError):
     code = "catalog"
 
 
+class CatalogBusyError(CatalogError):
+    """Others hold the catalog for longer than one waits."""
+
+    code = "catalog-busy"
+
+
+class CatalogReadOnlyError(CatalogError):
+    """The catalog cannot be written, so nothing may be read from the archive either: there is no unlogged use."""
+
+    code = "catalog-read-only"
+
+
+class CatalogFullError(CatalogError):
+    """The catalog's medium is full."""
+
+    code = "catalog-full"
+
+
+class CatalogDamagedError(CatalogError):
+    """The catalog's own structure is damaged."""
+
+    code = "catalog-damaged"
+    default_advice = "Restore it, or rebuild it from the objects."
+
+
+class CatalogUnreachableError(CatalogError):
+    """The database does not answer, or went away in the middle."""
+
+    code = "catalog-unreachable"
+
+
+class CatalogReplacedError(CatalogError):
+    """The catalog that was opened is no longer the one in its place."""
+
+    code = "catalog-replaced"
+    default_advice = "Nothing was done. Find out who replaced it, put the right one in its place, and open again."
+
+
 class ChangedMeanwhileError(CatalogError):
     """What was to be changed has been changed by somebody else since it was read."""
 
@@ -352,6 +390,13 @@ class ForkedLogError(IntegrityError):
 
 
 # Look-ups ------------------------------------------------------------------------------------------------------------
+
+
+class CursorError(KelarecError, ValueError):
+    """A cursor is none of the search that it was given to."""
+
+    code = "cursor"
+    default_advice = "Ask for the first page, and give each cursor to the very search it came from."
 
 
 class RequestError(KelarecError, ValueError):
