@@ -31,7 +31,7 @@ from kelarec.domain.uuid7 import uuid7
 from kelarec.storage import catalog_tables as tables
 from kelarec.storage.compiled import execute_all_now
 from kelarec.storage.engine import Database, create_schema, open_database
-from kelarec.storage.recordings import Recordings, WrittenRecord, microseconds
+from kelarec.storage.recordings import Recordings, WrittenRecord, _row, microseconds
 from kelarec.storage.search import Position, Search, Searcher
 from kelarec.storage.tokens import token_range
 from kelarec.storage.vault import Vault
@@ -190,7 +190,9 @@ def bench(database: Database, raw: Raw, size_of: Callable[[], int]) -> None:
         if number == DAYS - 1:
             loaded = perf_counter() - started
             beside = (size_of() - empty) / ((DAYS - 3) * a_day) - len(envelope)
-            analyze(raw)
+            if raw._begin is None:  # as the housekeeping of PostgreSQL would within minutes
+                raw._connection.execute("ANALYZE")
+                raw._connection.commit()
         if number in {DAYS // 3, DAYS - 1}:  # the three earliest days, as a sweep finds them
             earliest = 0 if number == DAYS // 3 else 3
             swept[number] = [sweep(vault, last_day(earliest + each)) for each in range(3)]
@@ -208,13 +210,6 @@ def bench(database: Database, raw: Raw, size_of: Callable[[], int]) -> None:
             recordings.insert(connection, written)
     bench_look_ups(vault, raw)
     bench_inserts(vault, raw)
-
-
-def analyze(raw: Raw) -> None:
-    """Let PostgreSQL know its tables, as its own housekeeping would within minutes."""
-    if raw._begin is None:
-        raw._connection.execute("ANALYZE")
-        raw._connection.commit()
 
 
 def bench_look_ups(vault: Vault, raw: Raw) -> None:
@@ -318,20 +313,8 @@ def to_raw(vault: Vault, written: WrittenRecord) -> tuple[tuple[object, ...], li
     """Return the row and tokens of a record as a raw writer would make them."""
     recording = written.record.recording
     found_by = vault.index_keys.make_tokens(recording.kept_through, written.record.details.contact.search_terms)
-    row = (
-        recording.id.bytes,
-        recording.kind.value,
-        recording.direction.value,
-        recording.line,
-        microseconds(recording.started_at),
-        microseconds(recording.ended_at),
-        recording.kept_through.toordinal(),
-        str(recording.adviser_id),
-        recording.state.value,
-        1,
-        written.path,
-        written.envelope,
-    )
+    kept = _row(written)
+    row = tuple(kept[name] for name in COLUMNS)
     return row, [(each, recording.id.bytes) for each in found_by]
 
 
