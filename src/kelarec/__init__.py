@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from kelarec.domain.people import System as System
     from kelarec.domain.recording import Recording as Recording
     from kelarec.domain.recording import RecordingDetails as RecordingDetails
-    from kelarec.domain.register import ContactPoint as ContactPoint
+    from kelarec.domain.notice_facts import ContactPoint as ContactPoint
     from kelarec.domain.register import Line as Line
     from kelarec.domain.register import Register as Register
     from kelarec.domain.retention import RetentionPolicy as RetentionPolicy
@@ -53,7 +53,8 @@ _HOMES = {
     "kelarec.domain.identity_code": ("PersonalIdentityCode",),
     "kelarec.domain.people": ("Address", "EmailAddress", "Person", "PhoneNumber", "StaffId", "System"),
     "kelarec.domain.recording": ("Recording", "RecordingDetails"),
-    "kelarec.domain.register": ("ContactPoint", "Line", "Register"),
+    "kelarec.domain.notice_facts": ("ContactPoint",),
+    "kelarec.domain.register": ("Line", "Register"),
     "kelarec.domain.retention": ("RetentionPolicy",),
     "kelarec.domain.staff": ("Commitment", "Duty", "DutyKind", "StaffMember"),
     "kelarec.domain.subject_request": (
