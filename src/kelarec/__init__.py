@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from kelarec.domain.subject_request import SubjectRequest as SubjectRequest
     from kelarec.errors import KelarecError as KelarecError
     from kelarec.notice.kela import kela_register as kela_register
+    from kelarec.notice.toml_form import load_register as load_register
     from kelarec.storage.places import Place as Place
     from kelarec.storage.roots import create_key_file as create_key_file
 
@@ -68,6 +69,7 @@ _HOMES = {
     ),
     "kelarec.errors": ("KelarecError",),
     "kelarec.notice.kela": ("kela_register",),
+    "kelarec.notice.toml_form": ("load_register",),
     "kelarec.storage.places": ("Place",),
     "kelarec.storage.roots": ("create_key_file",),
 }

@@ -138,6 +138,16 @@ class Source:
 
 
 @frozen(kw_only=True)
+class PersonGroup:
+    """Whom the data are about (rekisteröityjen ryhmä): customers, or staff whose voices are recorded, too."""
+
+    code: str = field(validator=is_code)
+    label: Label = field(validator=instance_of(Label))
+    is_staff: bool = field(default=False, validator=instance_of(bool))
+    valid: Validity = field(default=ALWAYS, validator=instance_of(Validity))
+
+
+@frozen(kw_only=True)
 class Disclosure:
     """A regular disclosure (säännönmukainen luovutus; notice, section 7): to whom, what, and on what ground."""
 

@@ -18,6 +18,7 @@ from kelarec.domain.notice_facts import (
     Controller,
     Disclosure,
     Label,
+    PersonGroup,
     Source,
     SubjectRight,
     Task,
@@ -239,7 +240,7 @@ class Register:
     is_automatic: bool = field(default=True, validator=instance_of(bool))
     categories: tuple[Category, ...] = _declarations(Category)
     categories_are_examples: bool = field(default=False, validator=instance_of(bool))
-    data_subjects: tuple[Label, ...] = _further(Label)
+    data_subjects: tuple[PersonGroup, ...] = _further(PersonGroup)
     sources: tuple[Source, ...] = _declarations(Source)
     obligation_to_provide: Label | None = field(default=None, validator=optional(instance_of(Label)))
     regular_disclosures: tuple[Disclosure, ...] = _further(Disclosure)
@@ -305,12 +306,13 @@ class Register:
             evolve(right, channels=[code for code in right.channels if code in open_codes])
             for right in _holding(self.rights, on)
         ]
-        dated = ("contact_points", "data_protection_officers", "lines", "categories", "sources", "regular_disclosures")
+        dated = ("contact_points", "data_protection_officers", "lines", "categories", "data_subjects", "sources")
         return evolve(
             self,
             purposes=_holding(self.purposes, on),
             channels=channels,
             rights=rights,
+            regular_disclosures=_holding(self.regular_disclosures, on),
             roles=[evolve(role, purposes=role.purposes - over) for role in self.roles],
             **{name: _holding(getattr(self, name), on) for name in dated},
         )

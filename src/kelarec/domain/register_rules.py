@@ -16,6 +16,7 @@ DECLARED: Final = (
     "purposes",
     "lines",
     "categories",
+    "data_subjects",
     "sources",
     "regular_disclosures",
     "roles",

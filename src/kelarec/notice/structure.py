@@ -38,8 +38,10 @@ def from_plain(plain: object) -> Register:
 def to_plain(value: object) -> Any:  # noqa: ANN401  dicts, lists, texts, numbers
     """Return a register, or a part of one, as plain values; what is not told (None, none, always) is left out."""
     if attrs.has(type(value)):
-        fields = ((each.name, to_plain(getattr(value, each.name))) for each in attrs.fields(type(value)))
-        return {name: part for name, part in fields if part not in (None, [], {})}
+        fields = ((each, to_plain(getattr(value, each.name))) for each in attrs.fields(type(value)))
+        return {
+            each.name: part for each, part in fields if each.default is attrs.NOTHING or part not in (None, [], {})
+        }
     if isinstance(value, frozenset):
         return sorted(to_plain(each) for each in value)
     if isinstance(value, tuple):
@@ -57,11 +59,16 @@ def iter_classes(kind: type = Register) -> Iterator[type]:
             continue
         seen.append(each)
         yield each
-        inner = (_inner(hint) for hint in typing.get_type_hints(each).values())
+        inner = (inner_of(hint) for hint in typing.get_type_hints(each).values())
         waiting += [hint for hint in inner if isinstance(hint, type) and attrs.has(hint)]
 
 
-def _inner(hint: Any) -> Any:  # noqa: ANN401  a type or a form of typing
+def is_list(hint: Any) -> bool:  # noqa: ANN401  a type or a form of typing
+    """Whether a field holds several values."""
+    return typing.get_origin(hint) in {tuple, frozenset}
+
+
+def inner_of(hint: Any) -> Any:  # noqa: ANN401  a type or a form of typing
     """Return what a field holds, out of its tuple, frozenset or `None`."""
     arguments = [each for each in typing.get_args(hint) if each not in {type(None), ...}]
     return arguments[0] if arguments else hint
@@ -118,11 +125,11 @@ class _Reader:
     def _read(self, plain: object, hint: Any, place: str) -> Any:  # noqa: ANN401  a type or a form of typing
         form = typing.get_origin(hint)
         if form in {types.UnionType, typing.Union}:
-            return None if plain is None else self._read(plain, _inner(hint), place)
-        if form in {tuple, frozenset}:
+            return None if plain is None else self._read(plain, inner_of(hint), place)
+        if is_list(hint):
             if not isinstance(plain, list):
                 return self._put_down(place, "A list belongs here.")
-            items = [self._read(each, _inner(hint), f"{place}[{number}]") for number, each in enumerate(plain)]
+            items = [self._read(each, inner_of(hint), f"{place}[{number}]") for number, each in enumerate(plain)]
             return form(each for each in items if each is not _NOTHING)
         if attrs.has(hint):
             return self._read_object(plain, hint, place)
