@@ -14,14 +14,22 @@ from kelarec.notice.render import announce, render_notice, render_record
 
 CHECKLIST: Final[dict[int, dict[str, list[str]]]] = {
     0: {
-        "fi": ["Kelan asiakaspuheluiden, taustatukipuheluiden ja chattikeskustelujen tallennusjärjestelmän", "18.8.2020"],
+        "fi": [
+            "Kelan asiakaspuheluiden, taustatukipuheluiden ja chattikeskustelujen tallennusjärjestelmän",
+            "18.8.2020",
+        ],
         "sv": ["FPA:s system för inspelning av kundsamtal, bakgrundsstödssamtal och chattk", "18 augusti 2020"],
         "en": ["Kela's recording system for customer calls, back-office support calls and chats", "18 August 2020"],
     },
     1: {
         "fi": ["Kansaneläkelaitos", "Kela", "PL 450, 00056 HELSINKI", "Nordenskiöldinkatu 12, 00250 HELSINKI"],
         "sv": ["Folkpensionsanstalten", "FPA", "PB 450, 00056 HELSINGFORS", "Nordenskiöldsgatan 12, 00250 HELSINGFORS"],
-        "en": ["Social Insurance Institution", "Kela", "P.O. Box 450, FI-00056 HELSINKI", "Nordenskiöldinkatu 12, FI-00250"],
+        "en": [
+            "Social Insurance Institution",
+            "Kela",
+            "P.O. Box 450, FI-00056 HELSINKI",
+            "Nordenskiöldinkatu 12, FI-00250",
+        ],
         "all": ["020 634 11", "http://www.kela.fi/yhteystiedot-hallinto"],
     },
     2: {"fi": ["(vaihde)"], "sv": ["(växel)"], "en": ["(switchboard)"], "all": ["Esa Hämäläinen", "020 634 11"]},
@@ -101,16 +109,36 @@ CHECKLIST: Final[dict[int, dict[str, list[str]]]] = {
         "sv": ["chattkonversationer: kunden själv", "chattkonversationer med bakgrundsstödet: servicesakkunnig"],
         "en": ["chats: the customer", "back-office support chats: service specialist"],
     },
-    7: {"fi": ["Säännönmukaisia luovutuksia ei ole"], "sv": ["Inga uppgifter lämnas ut"], "en": ["No data are disclosed"]},
+    7: {
+        "fi": ["Säännönmukaisia luovutuksia ei ole"],
+        "sv": ["Inga uppgifter lämnas ut"],
+        "en": ["No data are disclosed"],
+    },
     8: {
         "fi": ["ei siirretä näiden maiden ulkopuolelle", "EU- ja ETA-maissa"],
         "sv": ["inte till länder utanför", "EU- och EES-länderna"],
         "en": ["not transferred outside", "EU and the EEA"],
     },
-    9: {"fi": ["Puhelu- ja chatti", "1 vuosi"], "sv": ["samtals- och chatt", "1 år"], "en": ["calls and chats", "1 year"]},
+    9: {
+        "fi": ["Puhelu- ja chatti", "1 vuosi"],
+        "sv": ["samtals- och chatt", "1 år"],
+        "en": ["calls and chats", "1 year"],
+    },
     10: {
-        "fi": ["huolellisuutta", "tietosuojan ja tietoturvallisuuden", "vaitiolositoumuksen", "käyttöoikeuksiensa", "työtehtävissään"],
-        "sv": ["omsorg", "dataskyddet och informationssäkerheten", "tystnadsförbindelse", "användarrättigheterna", "arbetsuppgifter"],
+        "fi": [
+            "huolellisuutta",
+            "tietosuojan ja tietoturvallisuuden",
+            "vaitiolositoumuksen",
+            "käyttöoikeuksiensa",
+            "työtehtävissään",
+        ],
+        "sv": [
+            "omsorg",
+            "dataskyddet och informationssäkerheten",
+            "tystnadsförbindelse",
+            "användarrättigheterna",
+            "arbetsuppgifter",
+        ],
         "en": ["care", "data protection and information security", "confidentiality", "access rights", "their duties"],
     },
     11: {
@@ -286,7 +314,9 @@ def test_todays_contact_is_shown() -> None:
         assert unnamed.name not in said
 
 
-@pytest.mark.parametrize(("language", "begins"), [("fi", "Tämä puhelu"), ("sv", "Det här samtalet"), ("en", "This call")])
+@pytest.mark.parametrize(
+    ("language", "begins"), [("fi", "Tämä puhelu"), ("sv", "Det här samtalet"), ("en", "This call")]
+)
 def test_the_announcement_tells_who_and_what_for(register: Register, language: str, begins: str) -> None:
     """Before a call: that it is recorded, by whom, what for, how long, and where to ask (Art. 13)."""
     said = announce(register, line="national-service", kind=Kind.CUSTOMER_CALL, language=language)

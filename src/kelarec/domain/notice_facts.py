@@ -3,12 +3,12 @@
 What the archive obeys (purposes, lines, roles, channels, retention) stands in `kelarec.domain.register`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 from datetime import date
-from typing import Final
+from typing import Any, Final
 
 from attrs import Attribute, field, frozen
-from attrs.validators import deep_iterable, instance_of, min_len, optional
+from attrs.validators import deep_iterable, instance_of, optional
 
 from kelarec.domain.codes import Kind, is_code, require_code
 from kelarec.domain.eea import require_eea
@@ -27,6 +27,12 @@ def to_text(text: object) -> str:
 def to_text_or_none(text: object) -> str | None:
     """Return a filled text, or None."""
     return None if text is None else to_text(text)
+
+
+def is_not_empty(_: object, attribute: "Attribute[Any]", values: Sized) -> None:
+    """Validate an attrs field that holds at least one thing."""
+    if not len(values):
+        raise InvalidValueError(f"There are none of the {attribute.name}.", advice="Name at least one.")
 
 
 def is_web_address(_: object, attribute: "Attribute[str | None]", value: object) -> None:
@@ -112,9 +118,7 @@ class Task:
     """The statutory task that all processing serves, and what belongs to it (notice, section 4)."""
 
     label: Label = field(validator=instance_of(Label))
-    parts: tuple[Label, ...] = field(
-        default=(), converter=_to_labels, validator=deep_iterable(instance_of(Label))
-    )
+    parts: tuple[Label, ...] = field(default=(), converter=_to_labels, validator=deep_iterable(instance_of(Label)))
 
 
 def _to_kinds(kinds: Iterable[str]) -> frozenset[Kind]:
@@ -133,7 +137,7 @@ class Source:
     code: str = field(validator=is_code)
     label: Label = field(validator=instance_of(Label))
     content_label: Label | None = field(default=None, validator=optional(instance_of(Label)))
-    kinds: frozenset[Kind] = field(converter=_to_kinds, validator=min_len(1))
+    kinds: frozenset[Kind] = field(converter=_to_kinds, validator=is_not_empty)
     valid: Validity = field(default=ALWAYS, validator=instance_of(Validity))
 
 
@@ -179,7 +183,7 @@ class SubjectRight:
     """
 
     article: int = field()
-    channels: tuple[str, ...] = field(converter=_to_code_list, validator=min_len(1))
+    channels: tuple[str, ...] = field(converter=_to_code_list, validator=is_not_empty)
     request_states: tuple[Label, ...] = field(
         default=(), converter=_to_labels, validator=deep_iterable(instance_of(Label))
     )

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from attrs import asdict, evolve, field, frozen
-from attrs.validators import deep_iterable, instance_of, min_len, optional
+from attrs.validators import deep_iterable, instance_of, optional
 
 from kelarec.domain.codes import Direction, Kind, is_code, to_codes
 from kelarec.domain.contact import Contact
@@ -23,6 +23,7 @@ from kelarec.domain.notice_facts import (
     SubjectRight,
     Task,
     Validity,
+    is_not_empty,
     is_web_address,
     to_text,
     to_text_or_none,
@@ -108,8 +109,8 @@ class Line:
 
     code: str = field(validator=is_code)
     label: Label = field(validator=instance_of(Label))
-    kinds: frozenset[Kind] = field(converter=_to_kinds, validator=min_len(1))
-    directions: frozenset[Direction] = field(converter=_to_directions, validator=min_len(1))
+    kinds: frozenset[Kind] = field(converter=_to_kinds, validator=is_not_empty)
+    directions: frozenset[Direction] = field(converter=_to_directions, validator=is_not_empty)
     coverage: Coverage = field(converter=Coverage)
     outbound_coverage: Coverage | None = field(default=None, converter=_to_coverage_or_none)
     share_percent: int | None = field(default=None)
@@ -176,7 +177,7 @@ class Channel:
     code: str = field(validator=is_code)
     label: Label = field(validator=instance_of(Label))
     url: str | None = field(default=None, converter=to_text_or_none, validator=optional(is_web_address))
-    served_by: frozenset[str] = field(converter=to_codes, validator=min_len(1))
+    served_by: frozenset[str] = field(converter=to_codes, validator=is_not_empty)
     valid: Validity = field(default=ALWAYS, validator=instance_of(Validity))
 
 
@@ -191,7 +192,7 @@ def _to_eea_countries(countries: Iterable[str]) -> tuple[str, ...]:
 
 
 def _declarations(kind: type) -> Any:  # noqa: ANN401  attrs' field() is typed by its use
-    return field(converter=tuple, validator=[min_len(1), deep_iterable(instance_of(kind))])
+    return field(converter=tuple, validator=[is_not_empty, deep_iterable(instance_of(kind))])
 
 
 def _further(kind: type) -> Any:  # noqa: ANN401  attrs' field() is typed by its use

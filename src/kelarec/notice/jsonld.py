@@ -41,7 +41,9 @@ def from_jsonld(document: str | bytes) -> Register:
     except ValueError as error:
         raise RegisterFaultsError([Fault("the document", f"It is no JSON: {error}.")]) from None
     if not isinstance(plain, dict) or plain.get("@context") != get_context():
-        raise RegisterFaultsError([Fault("@context", "It is another context; compact the document with get_context().")])
+        raise RegisterFaultsError(
+            [Fault("@context", "It is another context; compact the document with get_context().")]
+        )
     return from_plain(_from_node(plain, Register))
 
 

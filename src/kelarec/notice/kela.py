@@ -59,7 +59,9 @@ _TASK = Task(  # section 4
         "implementing statutory social insurance",
     ),
     parts=[
-        Label("eri etuuslajien hoito", "handläggning av olika slags förmåner", "handling the various kinds of benefits"),
+        Label(
+            "eri etuuslajien hoito", "handläggning av olika slags förmåner", "handling the various kinds of benefits"
+        ),
         Label("asiakaspalvelu", "kundservice", "customer service"),
     ],
 )
@@ -259,7 +261,9 @@ _RIGHTS = (
         channels=["registry-office", "telephone", "service-point", "e-service-message"],
         request_states=[
             Label("mikä tieto on virheellinen", "vilken uppgift som är felaktig", "which item is wrong"),
-            Label("millä perusteella se on virheellinen", "på vilken grund den är felaktig", "on what ground it is wrong"),
+            Label(
+                "millä perusteella se on virheellinen", "på vilken grund den är felaktig", "on what ground it is wrong"
+            ),
             Label("miten sitä tulisi muuttaa", "hur den bör ändras", "how it should be changed"),
         ],
     ),

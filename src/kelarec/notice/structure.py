@@ -39,9 +39,7 @@ def to_plain(value: object) -> Any:  # noqa: ANN401  dicts, lists, texts, number
     """Return a register, or a part of one, as plain values; what is not told (None, none, always) is left out."""
     if attrs.has(type(value)):
         fields = ((each, to_plain(getattr(value, each.name))) for each in attrs.fields(type(value)))
-        return {
-            each.name: part for each, part in fields if each.default is attrs.NOTHING or part not in (None, [], {})
-        }
+        return {each.name: part for each, part in fields if each.default is attrs.NOTHING or part not in (None, [], {})}
     if isinstance(value, frozenset):
         return sorted(to_plain(each) for each in value)
     if isinstance(value, tuple):
@@ -110,7 +108,7 @@ class _Reader:
         before = len(self._faults)
         value = self._read(plain, hint, place)
         if len(self._faults) > before:
-            return value
+            return value if is_list(hint) else _NOTHING  # of a list the rest may still be asked
         try:
             if callable(attribute.converter):
                 value = attribute.converter(value)
@@ -119,7 +117,7 @@ class _Reader:
         except KelarecError as error:
             return self._put_down(place, str(error))
         except (TypeError, ValueError):
-            return self._put_down(place, "Such a value is not allowed here; at least one is needed.")
+            return self._put_down(place, "Such a value is not allowed here.")
         return value
 
     def _read(self, plain: object, hint: Any, place: str) -> Any:  # noqa: ANN401  a type or a form of typing

@@ -39,7 +39,9 @@ def to_language(code: str) -> Language:
         InvalidValueError: There are no documents in it.
     """
     if code not in set(Language):
-        raise InvalidValueError("There are no documents in that language.", advice=f"Use one of: {', '.join(Language)}.")
+        raise InvalidValueError(
+            "There are no documents in that language.", advice=f"Use one of: {', '.join(Language)}."
+        )
     return Language(code)
 
 

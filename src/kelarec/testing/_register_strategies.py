@@ -29,7 +29,9 @@ _RECEIVER = "receiver"
 
 
 def _texts() -> st.SearchStrategy[str]:
-    return st.text(_VISIBLE, min_size=1, max_size=30).map(str.strip).filter(lambda text: text.isprintable() and text != "")
+    return (
+        st.text(_VISIBLE, min_size=1, max_size=30).map(str.strip).filter(lambda text: text.isprintable() and text != "")
+    )
 
 
 def labels() -> st.SearchStrategy[Label]:
@@ -65,9 +67,7 @@ def _lines(draw: st.DrawFn, code: str, version: date) -> Line:
     coverage = draw(st.sampled_from(Coverage))
     part: dict[str, Any] = {}
     if coverage is Coverage.SOME:
-        part = draw(
-            st.sampled_from([{}, {"share_percent": 30}, {"recorded_numbers": ["020 1", "020 2"]}])
-        )
+        part = draw(st.sampled_from([{}, {"share_percent": 30}, {"recorded_numbers": ["020 1", "020 2"]}]))
     directions = draw(st.sets(st.sampled_from(Direction), min_size=1))
     if Direction.INBOUND not in directions:
         part = {}
@@ -114,9 +114,7 @@ def registers(draw: st.DrawFn) -> Register:
     )
     receiver = Role(code=_RECEIVER, label=draw(labels()), acts=[Act.RECEIVE_REQUEST], purposes=[])
     channels = draw(
-        _several(
-            Channel, label=labels(), url=st.none() | _addresses(), served_by=st.just({_RECEIVER}), valid=valid
-        )
+        _several(Channel, label=labels(), url=st.none() | _addresses(), served_by=st.just({_RECEIVER}), valid=valid)
     )
     channel_codes = [channel.code for channel in channels]
     rights = [
