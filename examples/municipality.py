@@ -8,11 +8,11 @@ from pathlib import Path
 
 from kelarec import Archive, System, load_register
 from kelarec.errors import DeniedError, InvalidValueError, OutsideNoticeError
-from kelarec.testing.builders import make_contact, make_person, make_staff_member, make_wav
+from kelarec.testing.builders import make_contact, make_identity_code, make_person, make_staff_member, make_wav
 from kelarec.testing.clock import MovableClock
 
 REGISTER = load_register(Path(__file__).parent / "data" / "municipality.toml")
-RECORDER, AINO, CLOCK = System("recorder@town-hall"), make_person(), MovableClock()
+RECORDER, CODE, CLOCK = System("recorder@town-hall"), make_identity_code(), MovableClock()
 
 
 def check(holds: bool, what: str) -> None:  # noqa: FBT001  reads as a sentence where it is called
@@ -26,7 +26,9 @@ with Archive.in_memory(REGISTER, clock=CLOCK) as archive:
     print(archive.register.name)
     member = make_staff_member()
     archive.staff.enrol(member, by=RECORDER)
-    contact = make_contact(line="service-line", customer=AINO, adviser_id=member.id, started_at=CLOCK())
+    contact = make_contact(
+        line="service-line", customer=make_person(identity_code=CODE), adviser_id=member.id, started_at=CLOCK()
+    )
     CLOCK.move(timedelta(seconds=5))
     call = archive.capture.store(contact, ended_at=CLOCK(), content=make_wav(5), by=RECORDER)
     check(call.kept_through == date(2028, 3, 5), "a call of 5.3.2026 is kept through 5.3.2028: two years")
@@ -39,7 +41,7 @@ with Archive.in_memory(REGISTER, clock=CLOCK) as archive:
         check(holds=True, what=f"a line of another authority is refused: {error.happened}")
 
     with archive.session(by=member.id, purpose="verify-service-event", matter="ESI-1") as session:
-        check(session.find(AINO.identity_code) == [call], "the adviser finds it for the purpose that the notice names")
+        check(session.find(CODE) == [call], "the adviser finds it for the purpose that the notice names")
     try:
         with archive.session(by=member.id, purpose="staff-training", matter="ESI-2") as session:
             session.open(call.id)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kelarec.domain.contact import Contact as Contact
     from kelarec.domain.deadline import Deadline as Deadline
     from kelarec.domain.identity_code import PersonalIdentityCode as PersonalIdentityCode
+    from kelarec.domain.notice_facts import ContactPoint as ContactPoint
     from kelarec.domain.people import Address as Address
     from kelarec.domain.people import EmailAddress as EmailAddress
     from kelarec.domain.people import Person as Person
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from kelarec.domain.people import System as System
     from kelarec.domain.recording import Recording as Recording
     from kelarec.domain.recording import RecordingDetails as RecordingDetails
-    from kelarec.domain.notice_facts import ContactPoint as ContactPoint
     from kelarec.domain.register import Line as Line
     from kelarec.domain.register import Register as Register
     from kelarec.domain.retention import RetentionPolicy as RetentionPolicy

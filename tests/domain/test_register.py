@@ -4,9 +4,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 import pytest
-from attrs import evolve
 from hypothesis import HealthCheck, given, settings
 
+from facts import change
 from kelarec import ContactPoint, Register, kela_register
 from kelarec.domain.codes import Direction
 from kelarec.domain.notice_facts import Validity
@@ -21,7 +21,7 @@ UNTIL_MAY: Final = Validity(through_on=date(2026, 5, 31))
 
 def test_a_line_is_covered_while_it_is_valid() -> None:
     """A contact after a line's last day lies outside the notice (section 5)."""
-    register = evolve(KELA, lines=[evolve(KELA.lines[0], valid=UNTIL_MAY), *KELA.lines[1:]])
+    register = change(KELA, lines=[change(KELA.lines[0], valid=UNTIL_MAY), *KELA.lines[1:]])
     register.require_covers(make_contact(started_at=datetime(2026, 5, 31, 20, 59, tzinfo=UTC)))
     with pytest.raises(OutsideNoticeError, match="2026-06-01"):
         register.require_covers(make_contact(started_at=datetime(2026, 5, 31, 21, 0, tzinfo=UTC)))
@@ -29,8 +29,8 @@ def test_a_line_is_covered_while_it_is_valid() -> None:
 
 def test_a_purpose_is_declared_while_it_is_valid() -> None:
     """A purpose that has ended is none, but those of the law never end (section 4)."""
-    purposes = [evolve(each, valid=UNTIL_MAY) for each in KELA.purposes]
-    register = evolve(KELA, purposes=purposes)
+    purposes = [change(each, valid=UNTIL_MAY) for each in KELA.purposes]
+    register = change(KELA, purposes=purposes)
     last, after = date(2026, 5, 31), date(2026, 6, 1)
     assert register.has_purpose("staff-training")
     assert register.has_purpose("staff-training", on=last)
@@ -40,13 +40,13 @@ def test_a_purpose_is_declared_while_it_is_valid() -> None:
 
 def test_a_register_of_a_date_holds_only_what_holds_then() -> None:
     """Channels that have closed vanish from the rights, too (sections 11 to 13)."""
-    closed = [evolve(KELA.channels[0], valid=UNTIL_MAY), *KELA.channels[1:]]
-    register = evolve(KELA, channels=closed)
+    closed = [change(KELA.channels[0], valid=UNTIL_MAY), *KELA.channels[1:]]
+    register = change(KELA, channels=closed)
     assert register.as_of(date(2026, 5, 31)) == KELA
     later = register.as_of(date(2026, 6, 1))
     assert not later.has_channel("registry-office")
     assert all("registry-office" not in right.channels for right in later.rights)
-    nobody = evolve(KELA, contact_points=[evolve(KELA.contact_points[0], valid=UNTIL_MAY)])
+    nobody = change(KELA, contact_points=[change(KELA.contact_points[0], valid=UNTIL_MAY)])
     with pytest.raises(InvalidValueError, match="contact_points"):
         nobody.as_of(date(2026, 6, 1))
 
@@ -61,7 +61,7 @@ def test_on_its_own_date_every_register_is_whole(register: Register) -> None:
 
 def test_coverage_may_differ_by_direction() -> None:
     """All calls to a line and some of those from it (section 5)."""
-    line = evolve(KELA.lines[0], outbound_coverage="some", share_percent=20)
+    line = change(KELA.lines[0], outbound_coverage="some", share_percent=20)
     assert line.get_coverage(Direction.INBOUND) is Coverage.ALL
     assert line.get_coverage(Direction.OUTBOUND) is Coverage.SOME
 
@@ -80,15 +80,15 @@ def test_coverage_may_differ_by_direction() -> None:
 def test_a_part_is_told_of_a_part_only(facts: dict[str, Any]) -> None:
     """A line recorded as a whole has no share; a share is more than nothing and less than all (section 5)."""
     with pytest.raises(InvalidValueError):
-        evolve(KELA.lines[0], **facts)
+        change(KELA.lines[0], **facts)
 
 
 @pytest.mark.parametrize(
-    "change",
+    "facts",
     [
         {"purposes": [KELA.purposes[0], *KELA.purposes]},
-        {"roles": [evolve(KELA.roles[0], purposes=["profiling"]), *KELA.roles[1:]]},
-        {"channels": [evolve(each, served_by=["operator"]) for each in KELA.channels]},
+        {"roles": [change(KELA.roles[0], purposes=["profiling"]), *KELA.roles[1:]]},
+        {"channels": [change(each, served_by=["operator"]) for each in KELA.channels]},
         {"channels": KELA.channels[1:]},
         {"rights": [KELA.rights[0], *KELA.rights]},
     ],
@@ -100,23 +100,23 @@ def test_a_part_is_told_of_a_part_only(facts: dict[str, Any]) -> None:
         "a right twice",
     ],
 )
-def test_parts_that_contradict_each_other_are_refused(change: dict[str, Any]) -> None:
+def test_parts_that_contradict_each_other_are_refused(facts: dict[str, Any]) -> None:
     """A register that says two things at once cannot be built."""
     with pytest.raises(InvalidValueError, match="contradict"):
-        evolve(KELA, **change)
+        change(KELA, **facts)
 
 
 def test_a_transfer_out_of_the_eea_cannot_be_declared() -> None:
     """Data lie in the EU/EEA (section 8)."""
     with pytest.raises(NotResidentError):
-        evolve(KELA, processing_countries=["FI", "GB"])
+        change(KELA, processing_countries=["FI", "GB"])
 
 
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "www.kela.fi", "https://kela.fi/a b", "data:text/html,x"])
 def test_a_link_leads_to_the_web(url: str) -> None:
     """What becomes a link in a published page is an address on the web and nothing else."""
     with pytest.raises(InvalidValueError, match="web"):
-        evolve(KELA.controller, url=url)
+        change(KELA.controller, url=url)
 
 
 def test_a_validity_has_an_order() -> None:

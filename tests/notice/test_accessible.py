@@ -4,7 +4,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import axe_playwright_python
 import pytest
@@ -52,8 +52,10 @@ def find_violations(page: Page, document: str) -> list[str]:
 
 @pytest.mark.parametrize("language", Language)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(page: Page, kelarec_register: Register, language: Language, scheme: Any) -> None:
-    """Kela's notice and record, and a notice with every kind of fact, are accessible in three languages, light or dark."""
+def test_axe_finds_nothing(
+    page: Page, kelarec_register: Register, language: Language, scheme: Literal["light", "dark"]
+) -> None:
+    """Kela's and the municipality's notices and records are accessible in three languages, light or dark."""
     page.emulate_media(color_scheme=scheme)
     for register in (kelarec_register, load_register(MUNICIPALITY)):
         for render in (render_notice, render_record):

@@ -4,11 +4,11 @@ import html
 import re
 from html.parser import HTMLParser
 
-from attrs import evolve
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from facts import change
 from kelarec.domain.register import Register
 from kelarec.domain.register_differences import compare_registers
 from kelarec.notice.changes import describe_difference, lint_register
@@ -31,13 +31,16 @@ class Reader(HTMLParser):
         self._skipped = 0
         self.feed(page)
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002  HTMLParser's
+        """Skip the head and the contents."""
         self._skipped += tag in {"head", "nav"}
 
     def handle_endtag(self, tag: str) -> None:
+        """Read on behind them."""
         self._skipped -= tag in {"head", "nav"}
 
     def handle_data(self, data: str) -> None:
+        """Keep what stands there."""
         if not self._skipped:
             self.text.append(data)
 
@@ -61,7 +64,7 @@ def test_markdown_and_html_say_the_same(register: Register, language: Language) 
 @few
 @given(registers(), st.sampled_from(Language))
 def test_every_fact_is_on_the_page(register: Register, language: Language) -> None:
-    """Whatever holds on the notice's date is told: purposes, lines, categories, sources, protection, rights, complaint."""
+    """Whatever holds on the notice's date is told: task, purposes, lines, categories, sources, protection."""
     page = html.unescape(render_notice(register, language=language, form="html"))
     said = re.sub(r"\s+", " ", page)
     labels = [register.task.label, register.supervisory_authority, *register.protection, *register.task.parts]
@@ -91,7 +94,7 @@ def test_every_difference_is_told_in_words(before: Register, after: Register, la
     for difference in differences:
         assert describe_difference(difference, language=language).endswith(".")
     changed = {difference.field for difference in differences}
-    assert evolve(before, **{name: getattr(after, name) for name in changed}) == after
+    assert change(before, **{name: getattr(after, name) for name in changed}) == after
 
 
 @few

@@ -1,8 +1,9 @@
 """The record of processing in terms of the W3C Data Privacy Vocabulary."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, Never
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -21,24 +22,24 @@ OTHERS: Final = ("http://purl.org/dc/terms/", "http://www.w3.org/2004/02/skos/co
 DPV: Final = "https://w3id.org/dpv"
 
 
-def refuse(url: str, _: object) -> Any:
+def refuse(url: str, _: object) -> Never:
     """No document may be fetched."""
     raise AssertionError(f"{url} was to be fetched")
 
 
-def expand(document: str) -> Any:
+def expand(document: str) -> object:
     """Expand a document with a processor that is not ours and fetches nothing."""
     return jsonld.expand(json.loads(document), {"documentLoader": refuse})
 
 
-def iter_iris(node: Any) -> Any:
+def iter_iris(node: object) -> Iterator[str]:
     """Go through every property, class and node that an expanded document names."""
     if isinstance(node, list):
         for each in node:
             yield from iter_iris(each)
     elif isinstance(node, dict):
-        yield from node.get("@type", []) if isinstance(node.get("@type"), list) else []
         yield from [node["@id"]] if "@id" in node else []
+        yield from node["@type"] if isinstance(node.get("@type"), list) else []
         for name, value in node.items():
             if not name.startswith("@"):
                 yield name

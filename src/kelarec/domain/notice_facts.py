@@ -1,4 +1,4 @@
-"""The facts that a privacy notice states and no part of the software obeys by itself: who, whence, whereto, which rights.
+"""The facts that a privacy notice states and that no part of the software obeys: who, whence, whereto, which rights.
 
 What the archive obeys (purposes, lines, roles, channels, retention) stands in `kelarec.domain.register`.
 """
@@ -35,10 +35,9 @@ def is_not_empty(_: object, attribute: "Attribute[Any]", values: Sized) -> None:
         raise InvalidValueError(f"There are none of the {attribute.name}.", advice="Name at least one.")
 
 
-def is_web_address(_: object, attribute: "Attribute[str | None]", value: object) -> None:
+def is_web_address(_: object, attribute: "Attribute[Any]", value: str) -> None:
     """Validate an attrs field that holds an address on the web: it becomes a link, so nothing but http and https."""
-    address = str(value)
-    if not address.startswith(("http://", "https://")) or " " in address:
+    if not value.startswith(("http://", "https://")) or " " in value:
         raise InvalidValueError(
             f"The {attribute.name} is no address on the web.", advice="Begin it with https:// or http://."
         )

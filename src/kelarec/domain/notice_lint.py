@@ -33,10 +33,10 @@ def find_lacks(register: Register) -> tuple[Lack, ...]:
 
     Source: GDPR, Arts 13(1) and (2), 14(1) and (2).
     """
-    return tuple(_iter_lacks(register))
+    return (*_iter_unsaid(register), *_iter_missing_rights(register))
 
 
-def _iter_lacks(register: Register) -> Iterator[Lack]:
+def _iter_unsaid(register: Register) -> Iterator[Lack]:
     declared = [purpose for purpose in register.purposes if purpose.rank is not Rank.STATUTORY]
     if not register.data_protection_officers:
         yield Lack(code="data-protection-officer", article="13(1)(b)", section=2)
@@ -55,9 +55,13 @@ def _iter_lacks(register: Register) -> Iterator[Lack]:
             yield Lack(code="two-terms-for-the-source", article="12(1), 14(2)(f)", section=6, facts=terms)
     if register.retention_starts is None:
         yield Lack(code="retention-start", article="13(2)(a)", section=9)
+
+
+def _iter_missing_rights(register: Register) -> Iterator[Lack]:
+    letters = {purpose.article_6 for purpose in register.purposes if purpose.rank is not Rank.STATUTORY}
     articles = {right.article for right in register.rights}
     after_the_rights = 11 + len(articles)
     if 18 not in articles:  # noqa: PLR2004  the article's number is its name
         yield Lack(code="restriction", article="13(2)(b), 18", section=after_the_rights)
-    if 21 not in articles and {purpose.article_6 for purpose in declared} & _ASKED_TO_BE_OBJECTED_TO:  # noqa: PLR2004
+    if 21 not in articles and letters & _ASKED_TO_BE_OBJECTED_TO:  # noqa: PLR2004
         yield Lack(code="objection", article="13(2)(b), 21(4)", section=after_the_rights)

@@ -45,7 +45,7 @@ class Rank(StrEnum):
     STATUTORY = "statutory"
 
 
-def _is_letter_of_article_6(_: object, __: object, value: object) -> None:
+def _is_letter_of_article_6(_: object, __: object, value: str) -> None:
     if value not in ARTICLE_6:
         raise InvalidValueError("There is no such letter in Art. 6(1).", advice=f"Use one of: {', '.join(ARTICLE_6)}.")
 
@@ -192,7 +192,8 @@ def _to_eea_countries(countries: Iterable[str]) -> tuple[str, ...]:
 
 
 def _declarations(kind: type) -> Any:  # noqa: ANN401  attrs' field() is typed by its use
-    return field(converter=tuple, validator=[is_not_empty, deep_iterable(instance_of(kind))])
+    checks: list[Any] = [is_not_empty, deep_iterable(instance_of(kind))]
+    return field(converter=tuple, validator=checks)
 
 
 def _further(kind: type) -> Any:  # noqa: ANN401  attrs' field() is typed by its use
@@ -300,23 +301,28 @@ class Register:
         Raises:
             InvalidValueError: Nothing of a part that every notice must have holds on that date.
         """
-        channels = _holding(self.channels, on)
-        open_codes = {channel.code for channel in channels}
+        facts: dict[str, Any] = {name: _holding(getattr(self, name), on) for name in _DATED}
+        open_codes = {channel.code for channel in facts["channels"]}
         over = {purpose.code for purpose in self.purposes if not purpose.valid.holds(on)}
-        rights = [
-            evolve(right, channels=[code for code in right.channels if code in open_codes])
-            for right in _holding(self.rights, on)
+        facts["rights"] = [
+            evolve(right, channels=[code for code in right.channels if code in open_codes]) for right in facts["rights"]
         ]
-        dated = ("contact_points", "data_protection_officers", "lines", "categories", "data_subjects", "sources")
-        return evolve(
-            self,
-            purposes=_holding(self.purposes, on),
-            channels=channels,
-            rights=rights,
-            regular_disclosures=_holding(self.regular_disclosures, on),
-            roles=[evolve(role, purposes=role.purposes - over) for role in self.roles],
-            **{name: _holding(getattr(self, name), on) for name in dated},
-        )
+        facts["roles"] = [evolve(role, purposes=role.purposes - over) for role in self.roles]
+        return evolve(self, **facts)
+
+
+_DATED: Final = (
+    "contact_points",
+    "data_protection_officers",
+    "purposes",
+    "lines",
+    "categories",
+    "data_subjects",
+    "sources",
+    "regular_disclosures",
+    "channels",
+    "rights",
+)
 
 
 def _holding(facts: tuple[Any, ...], on: date | None) -> tuple[Any, ...]:

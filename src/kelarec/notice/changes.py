@@ -7,10 +7,11 @@ from datetime import date
 from enum import StrEnum
 from typing import Any, Final
 
+import attrs
 from attrs import frozen
 
 from kelarec.domain.codes import Kind
-from kelarec.domain.notice_facts import Label, SubjectRight, Validity
+from kelarec.domain.notice_facts import ContactPoint, Disclosure, Label, SubjectRight, Validity
 from kelarec.domain.notice_lint import find_lacks
 from kelarec.domain.register import Register
 from kelarec.domain.register_differences import Difference
@@ -40,6 +41,7 @@ _HEADINGS: Final = {
     "supervisory_authority": "complaint",
 }
 _COUNTRIES: Final = {"country", "processing_countries"}
+_TRANSLATED: Final = {"rank", "coverage", "outbound_coverage", "directions"}
 
 
 def describe_difference(difference: Difference, *, language: str) -> str:
@@ -70,46 +72,54 @@ def _describe_place(difference: Difference, words: Wording) -> str:
     return f"{place}{item}, {words.say(f'fields.{difference.leaf}')}"
 
 
-def _describe(value: Any, leaf: str, words: Wording) -> str:  # noqa: ANN401, PLR0911  any fact; one line for each kind
-    match value:
-        case None | () | frozenset() if not value:
-            return words.say("words.not_told")
+def _describe(value: Any, leaf: str, words: Wording) -> str:  # noqa: ANN401  any fact
+    if value is None or value in ((), frozenset()):
+        return words.say("words.not_told")
+    if isinstance(value, tuple | frozenset):
+        several = [_describe(each, leaf, words) for each in value]
+        return words.several(several if isinstance(value, tuple) else sorted(several))
+    if attrs.has(type(value)):
+        return _describe_part(value, words)
+    return _describe_plain(value, leaf, words)
+
+
+def _describe_part(part: Any, words: Wording) -> str:  # noqa: ANN401, PLR0911  one line for each class
+    match part:
         case Label():
-            return words.of(value)
+            return words.of(part)
         case SubjectRight():
-            return words.say(f"headings.{value.code}")
+            return words.say(f"headings.{part.code}")
         case Validity():
-            return _describe_validity(value, words)
+            return _describe_validity(part, words)
         case RetentionPolicy():
-            return words.years(value.years)
+            return words.years(part.years)
+        case Disclosure():
+            return words.of(part.recipient)
+        case ContactPoint():
+            return part.name
+    return words.of(part.label)
+
+
+def _describe_plain(value: Any, leaf: str, words: Wording) -> str:  # noqa: ANN401  a text, number, date or code
+    match value:
         case bool():
             return words.flag(holds=value)
-        case int():
-            return words.years(value) if leaf == "years" else str(value)
         case date():
             return words.date(value)
         case Kind():
             return words.say(f"kinds.{value}")
-        case StrEnum():
-            return words.say(f"values.{value}") if leaf in {"rank", "coverage", "outbound_coverage"} else value.value
-        case str():
-            return words.country(value) if leaf in _COUNTRIES else value
-        case tuple() | frozenset():
-            several = [_describe(each, leaf, words) for each in value]
-            return words.several(several if isinstance(value, tuple) else sorted(several))
-        case _:
-            return words.of(value.label) if hasattr(value, "label") else _describe_unlabelled(value)
-
-
-def _describe_unlabelled(value: Any) -> str:  # noqa: ANN401  a contact point or a disclosure
-    return str(value.name) if hasattr(value, "name") else str(value.code)
+        case int() if leaf == "years":
+            return words.years(value)
+        case StrEnum() if leaf in _TRANSLATED:
+            return words.say(f"values.{value}")
+    return words.country(value) if leaf in _COUNTRIES else str(value)
 
 
 def _describe_validity(valid: Validity, words: Wording) -> str:
     if valid.from_on is None and valid.through_on is None:
         return words.say("words.always")
     dates = ("" if on is None else words.date(on) for on in (valid.from_on, valid.through_on))
-    return " – ".join(dates).strip()
+    return words.say("words.and_through").join(dates).strip()
 
 
 @frozen(kw_only=True)

@@ -10,7 +10,6 @@ from kelarec.domain.notice_facts import (
     ContactPoint,
     Controller,
     Disclosure,
-    Label,
     PersonGroup,
     Source,
     SubjectRight,
@@ -88,6 +87,23 @@ COUNTRIES: Final = frozenset({(Register, "processing_countries"), (Controller, "
 """Fields whose values are countries, written as terms of ``loc``."""
 
 
+_CLASSES: Final[Mapping[type, tuple[str, ...]]] = {
+    Register: ("dpv:PersonalDataProcess",),
+    Controller: ("dpv:DataController", "eu-gdpr:Controller"),
+    Purpose: ("dpv:Purpose",),
+    Category: ("dpv:PersonalData",),
+    PersonGroup: ("dpv:DataSubject",),
+    Source: ("dpv:DataSource",),
+    Disclosure: ("dpv:Recipient",),
+    SubjectRight: ("dpv:DataSubjectRight",),
+}
+_CLASSES_IN: Final[Mapping[str, tuple[str, ...]]] = {
+    "data_protection_officers": ("dpv:DataProtectionOfficer",),
+    "protection": ("dpv:TechnicalOrganisationalMeasure",),
+    "retention": ("dpv:StorageDuration",),
+}
+
+
 def list_types(value: Any, name: str) -> list[str]:  # noqa: ANN401  a part of a register
     """Return the classes of DPV that a part of a register belongs to.
 
@@ -95,31 +111,14 @@ def list_types(value: Any, name: str) -> list[str]:  # noqa: ANN401  a part of a
         value: The part.
         name: The field it stands in.
     """
-    match value:
-        case Register():
-            return ["dpv:PersonalDataProcess"]
-        case Controller():
-            return ["dpv:DataController", "eu-gdpr:Controller"]
-        case ContactPoint() if name == "data_protection_officers":
-            return ["dpv:DataProtectionOfficer"]
-        case Purpose():
-            return ["dpv:Purpose"]
-        case Category():
-            return ["dpv:PersonalData", *_PERSONAL_DATA.get(value.code, ())]
-        case PersonGroup():
-            return ["dpv:DataSubject", "dpv:Employee" if value.is_staff else "dpv:Customer"]
-        case Source():
-            return ["dpv:DataSource"]
-        case Disclosure():
-            return ["dpv:Recipient"]
-        case RetentionPolicy() if name == "retention":
-            return ["dpv:StorageDuration"]
-        case SubjectRight():
-            return ["dpv:DataSubjectRight", f"eu-gdpr:A{value.article}"]
-        case Label() if name == "protection":
-            return ["dpv:TechnicalOrganisationalMeasure"]
-        case _:
-            return []
+    narrower: tuple[str, ...] = ()
+    if isinstance(value, Category):
+        narrower = _PERSONAL_DATA.get(value.code, ())
+    elif isinstance(value, PersonGroup):
+        narrower = ("dpv:Employee" if value.is_staff else "dpv:Customer",)
+    elif isinstance(value, SubjectRight):
+        narrower = (f"eu-gdpr:A{value.article}",)
+    return [*_CLASSES.get(type(value), ()), *_CLASSES_IN.get(name, ()), *narrower]
 
 
 def list_implied(register: Register) -> dict[str, Any]:

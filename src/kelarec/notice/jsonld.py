@@ -140,9 +140,11 @@ def _from_single(value: object, kind: type, name: str, inner: type) -> object:
         return value.removeprefix("loc:")
     if (kind, name) in TO_TERMS:
         return {term: code for code, term in TO_TERMS[kind, name].items()}.get(value, value)
-    if inner is date:
-        try:
-            return date.fromisoformat(value)
-        except ValueError:
-            return value
-    return value
+    return _from_date(value) if inner is date else value
+
+
+def _from_date(text: str) -> date | str:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return text

@@ -187,7 +187,7 @@ _SOURCES = (  # section 6, with section 5's other word for the same role
 
 _PROTECTION = (  # section 10
     Label(
-        "kaikessa toiminnassa noudatetaan huolellisuutta ja varmistetaan tietosuojan ja tietoturvallisuuden toteutuminen",
+        "kaikessa toiminnassa ollaan huolellisia ja varmistetaan tietosuojan ja tietoturvallisuuden toteutuminen",
         "all verksamhet präglas av omsorg, och man ser till att dataskyddet och informationssäkerheten förverkligas",
         "care is taken in all activities, and it is ensured that data protection and information security are realised",
     ),
@@ -298,9 +298,11 @@ def kela_register(*, contact_point: ContactPoint | str, article_6: str | None = 
         title=_TITLE,
         version=date(2020, 8, 18),
         controller=_CONTROLLER,
-        contact_points=[contact_point],
+        contact_points=(contact_point,),
         task=_TASK,
-        purposes=[each if each.rank is Rank.STATUTORY else evolve(each, article_6=article_6) for each in _PURPOSES],
+        purposes=tuple(
+            each if each.rank is Rank.STATUTORY else evolve(each, article_6=article_6) for each in _PURPOSES
+        ),
         lines=_LINES,
         is_automatic=True,
         categories=_CATEGORIES,

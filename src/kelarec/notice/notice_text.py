@@ -20,8 +20,10 @@ Blocks: TypeAlias = Iterator[Paragraph | Bullets | Facts]
 def compose_notice(register: Register, words: Wording) -> Document:
     """Return the notice of a register as a document."""
     told = [(words.say(f"headings.{key}"), list(tell(register, words))) for key, tell in SECTIONS]
-    for right in sorted(register.rights, key=lambda each: each.article):
-        told.append((words.say(f"headings.{right.code}"), list(_tell_right(right, register, words))))
+    told += [
+        (words.say(f"headings.{right.code}"), list(_tell_right(right, register, words)))
+        for right in sorted(register.rights, key=lambda each: each.article)
+    ]
     told.append((words.say("headings.complaint"), list(_tell_complaint(register, words))))
     return Document(
         language=words.language.value,

@@ -35,7 +35,7 @@ def from_plain(plain: object) -> Register:
     return Register(**parts)
 
 
-def to_plain(value: object) -> Any:  # noqa: ANN401  dicts, lists, texts, numbers
+def to_plain(value: Any) -> Any:  # noqa: ANN401  dicts, lists, texts, numbers
     """Return a register, or a part of one, as plain values; what is not told (None, none, always) is left out."""
     if attrs.has(type(value)):
         fields = ((each, to_plain(getattr(value, each.name))) for each in attrs.fields(type(value)))
@@ -88,7 +88,7 @@ class _Reader:
             self._put_down(place, "A table belongs here.")
             return {}
         hints = typing.get_type_hints(kind)
-        attributes = {each.name: each for each in attrs.fields(kind)}  # type: ignore[arg-type]  # attrs.has(kind)
+        attributes = {each.name: each for each in attrs.fields(kind)}
         for name in sorted(str(key) for key in plain.keys() - attributes.keys()):
             self._put_down(_join(place, name), "There is no such field.")
         read: dict[str, Any] = {}
@@ -105,13 +105,13 @@ class _Reader:
         return read
 
     def _read_attribute(self, plain: object, attribute: "attrs.Attribute[Any]", hint: Any, place: str) -> Any:  # noqa: ANN401
-        before = len(self._faults)
-        value = self._read(plain, hint, place)
-        if len(self._faults) > before:
+        value, is_faulty = self._read_counting(plain, hint, place)
+        if is_faulty:
             return value if is_list(hint) else _NOTHING  # of a list the rest may still be asked
+        convert: Any = attribute.converter
         try:
-            if callable(attribute.converter):
-                value = attribute.converter(value)
+            if convert is not None:
+                value = convert(value)
             if attribute.validator is not None:
                 attribute.validator(None, attribute, value)
         except KelarecError as error:
@@ -120,7 +120,13 @@ class _Reader:
             return self._put_down(place, "Such a value is not allowed here.")
         return value
 
-    def _read(self, plain: object, hint: Any, place: str) -> Any:  # noqa: ANN401  a type or a form of typing
+    def _read_counting(self, plain: object, hint: Any, place: str) -> tuple[Any, bool]:  # noqa: ANN401
+        """Return a value and whether it had faults."""
+        before = len(self._faults)
+        value = self._read(plain, hint, place)
+        return value, len(self._faults) > before
+
+    def _read(self, plain: object, hint: Any, place: str) -> Any:  # noqa: ANN401, PLR0911  one line for each form
         form = typing.get_origin(hint)
         if form in {types.UnionType, typing.Union}:
             return None if plain is None else self._read(plain, inner_of(hint), place)

@@ -1,4 +1,4 @@
-"""What documents say, in three languages: phrases as templates, and dates, years and lists as each language writes them.
+"""What documents say in three languages: phrases as templates; dates, years and lists as each language writes them.
 
 Needs ``kelarec[notice]``: Jinja2 and Babel.
 """

@@ -126,11 +126,11 @@ def registers(draw: st.DrawFn) -> Register:
         )
         for article in draw(st.lists(st.sampled_from(RIGHTS), min_size=1, unique=True))
     ]
-    return Register(
-        name=draw(_texts()),
-        title=draw(labels()),
-        version=version,
-        controller=draw(
+    facts: dict[str, Any] = {
+        "name": draw(_texts()),
+        "title": draw(labels()),
+        "version": version,
+        "controller": draw(
             st.builds(
                 Controller,
                 name=labels(),
@@ -142,17 +142,19 @@ def registers(draw: st.DrawFn) -> Register:
                 country=st.sampled_from(sorted(EEA)),
             )
         ),
-        contact_points=[ContactPoint(name=draw(_texts()), telephone=draw(_texts())), *draw(contact_points)],
-        data_protection_officers=draw(contact_points),
-        task=draw(st.builds(Task, label=labels(), parts=st.lists(labels(), max_size=2))),
-        purposes=purposes,
-        automated_decisions=draw(st.none() | labels()),
-        lines=[draw(_lines(code, version)) for code in draw(st.lists(_codes(), min_size=1, max_size=3, unique=True))],
-        is_automatic=draw(st.booleans()),
-        categories=draw(_several(Category, label=labels(), group=st.none() | labels(), valid=valid)),
-        categories_are_examples=draw(st.booleans()),
-        data_subjects=draw(_several(PersonGroup, smallest=0, label=labels(), is_staff=st.booleans(), valid=valid)),
-        sources=draw(
+        "contact_points": [ContactPoint(name=draw(_texts()), telephone=draw(_texts())), *draw(contact_points)],
+        "data_protection_officers": draw(contact_points),
+        "task": draw(st.builds(Task, label=labels(), parts=st.lists(labels(), max_size=2))),
+        "purposes": purposes,
+        "automated_decisions": draw(st.none() | labels()),
+        "lines": [
+            draw(_lines(code, version)) for code in draw(st.lists(_codes(), min_size=1, max_size=3, unique=True))
+        ],
+        "is_automatic": draw(st.booleans()),
+        "categories": draw(_several(Category, label=labels(), group=st.none() | labels(), valid=valid)),
+        "categories_are_examples": draw(st.booleans()),
+        "data_subjects": draw(_several(PersonGroup, smallest=0, label=labels(), is_staff=st.booleans(), valid=valid)),
+        "sources": draw(
             _several(
                 Source,
                 label=labels(),
@@ -161,18 +163,19 @@ def registers(draw: st.DrawFn) -> Register:
                 valid=valid,
             )
         ),
-        obligation_to_provide=draw(st.none() | labels()),
-        regular_disclosures=draw(
+        "obligation_to_provide": draw(st.none() | labels()),
+        "regular_disclosures": draw(
             _several(Disclosure, smallest=0, recipient=labels(), items=labels(), ground=labels(), valid=valid)
         ),
-        processing_countries=draw(st.lists(st.sampled_from(sorted(EEA)), max_size=3, unique=True)),
-        retention=RetentionPolicy(draw(st.integers(1, LONGEST_YEARS))),
-        retention_starts=draw(st.none() | labels()),
-        log_retention=RetentionPolicy(draw(st.integers(1, LONGEST_YEARS))),
-        protection=draw(st.lists(labels(), min_size=1, max_size=3)),
-        roles=[*(role for role in roles if role.code != _RECEIVER), receiver],
-        channels=channels,
-        rights=rights,
-        supervisory_authority=draw(labels()),
-        notice_url=draw(st.none() | _addresses()),
-    )
+        "processing_countries": draw(st.lists(st.sampled_from(sorted(EEA)), max_size=3, unique=True)),
+        "retention": RetentionPolicy(draw(st.integers(1, LONGEST_YEARS))),
+        "retention_starts": draw(st.none() | labels()),
+        "log_retention": RetentionPolicy(draw(st.integers(1, LONGEST_YEARS))),
+        "protection": draw(st.lists(labels(), min_size=1, max_size=3)),
+        "roles": [*(role for role in roles if role.code != _RECEIVER), receiver],
+        "channels": channels,
+        "rights": rights,
+        "supervisory_authority": draw(labels()),
+        "notice_url": draw(st.none() | _addresses()),
+    }
+    return Register(**facts)
