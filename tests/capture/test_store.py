@@ -9,6 +9,7 @@ import pytest
 from attrs import evolve
 from sqlalchemy import func, select
 
+from catalog_refusal import refusing_inserts
 from kelarec import Archive, Chat, Direction, Kind, Recording, StaffId, StaffMember, State, System
 from kelarec.audit.entries import EntryKind
 from kelarec.errors import (
@@ -177,9 +178,7 @@ def test_a_file_that_breaks_leaves_nothing(disk_archive: Archive, error: BaseExc
 @pytest.mark.usefixtures("unchanged")
 def test_a_catalog_that_refuses_leaves_nothing(disk_archive: Archive, vault: Vault) -> None:
     """If the row cannot be written, the objects that were go too: a recording is whole or not there."""
-    with vault.database.begin() as connection:
-        connection.exec_driver_sql("CREATE TRIGGER full BEFORE INSERT ON tokens BEGIN SELECT RAISE(FAIL, 'full'); END")
-    with pytest.raises(CatalogError, match="full"):
+    with refusing_inserts(vault.database, "tokens"), pytest.raises(CatalogError, match="no place"):
         disk_archive.capture.store(make_contact(), ended_at=USUAL_START + SECOND, content=WAV, by=RECORDER)
 
 

@@ -138,7 +138,7 @@ WRONG: Final[dict[str, tuple[type[Exception], Callable[[ObjectPlace], Keyring]]]
         lambda place: Keyring.open(place, ARCHIVE, LocalRootKey(bytes(32), os.urandom), os.urandom),
     ),
     "another kind of root key": (
-        IntegrityError,
+        WrongRootKeyError,
         lambda place: Keyring.open(place, ARCHIVE, LocalRootKey(bytes(32), os.urandom, "pkcs11"), os.urandom),
     ),
 }

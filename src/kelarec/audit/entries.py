@@ -36,6 +36,8 @@ class EntryKind(StrEnum):
     LEAF_DESTROYED = "leaf-destroyed"
     DESTROYED_AGAIN = "destroyed-again"
     LOG_READ = "log-read"
+    ROOT_KEY_ROTATION = "root-key-rotation"
+    DATA_KEY_EXPORTED = "data-key-exported"
 
 
 def _to_texts(facts: "dict[str, str]") -> "dict[str, str]":

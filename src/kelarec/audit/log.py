@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, bindparam, func, insert, literal, select, text, union_all
+from sqlalchemy import Connection, Select, func, insert, literal, select, text, union_all
 
 from kelarec.audit.background import Background
 from kelarec.audit.consultations import CONSULTING
@@ -21,7 +21,7 @@ from kelarec.domain.register import Register
 from kelarec.domain.staff_acts import Act
 from kelarec.errors import DeniedError, IntegrityError
 from kelarec.storage import catalog_tables as tables
-from kelarec.storage.engine import execute_now
+from kelarec.storage.compiled import insert_now
 from kelarec.storage.recordings import microseconds
 from kelarec.storage.staff_directory import StaffDirectory
 from kelarec.storage.vault import Vault
@@ -32,7 +32,7 @@ _MOST_TRIES: Final = 5
 _TRIES_AT_END: Final = 50
 _PAUSE_AT_END: Final = 0.1
 _COLUMNS: Final = [column.name for column in tables.waiting.c if column.name != "position"]
-_INSERT: Final = insert(tables.waiting).values({name: bindparam(name) for name in _COLUMNS}).inline()
+_INSERT: Final = insert(tables.waiting).inline()  # nobody asks for the position, so no server has to return it
 
 # What is in the tree and what waits for it, in one statement: nothing can move from one to the other meanwhile.
 _HALVES: Final = tuple(
@@ -84,7 +84,7 @@ class AuditLog:
         key = self._vault.keyring.get_or_make(ends_on, self._vault.now()).wrapping
         committed = commit(entry, self._vault.randomness)
         payload = wrap(key, committed.secret, self._context(entry.id), self._vault.randomness)
-        execute_now(
+        insert_now(
             connection,
             _INSERT,
             {
@@ -128,9 +128,13 @@ class AuditLog:
         """Make the log of a new archive."""
         self._integrator.begin_log()
 
+    def abandon(self) -> None:
+        """Do no more in the background; what waits is left."""
+        self._background.stop()
+
     def close(self) -> None:
         """Bring what waits into the tree, and do no more in the background."""
-        self._background.stop()
+        self.abandon()
         for _ in range(_TRIES_AT_END):
             if self._integrator.integrate() is not None or not self.count_waiting():
                 return

@@ -116,6 +116,17 @@ def _get_wrapping_key(keyring: Keyring, key_id: str, subject: Subject) -> bytes:
     return keyring.get(key_id).wrapping
 
 
+def open_document_with(bare: bytes, subject: Subject, envelope: bytes) -> tuple[DataKey, bytes]:
+    """Return the data key and content of an envelope whose own wrap opens no longer, by its data key had elsewhere.
+
+    Raises:
+        IntegrityError: It was altered, cut, or put in another's place.
+    """
+    _, key_line, sealed = _split(envelope)
+    key_id, _, wrapped = key_line.decode("ascii", "replace").partition(" ")
+    return DataKey(key_id, wrapped, bare), unseal(bare, _document_context(subject), sealed)
+
+
 def _is_key_id(text: str) -> bool:
     """Whether a text from an envelope may go into the path of a key."""
     if text == STANDING:

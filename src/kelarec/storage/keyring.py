@@ -14,9 +14,7 @@ from uuid import UUID
 
 from kelarec.domain.instants import end_of
 from kelarec.errors import (
-    ArchiveNotFoundError,
     IntegrityError,
-    KeyPlaceMismatchError,
     KeyUnavailableError,
     ObjectExistsError,
     ObjectNotFoundError,
@@ -26,6 +24,7 @@ from kelarec.storage.day_keys import BRANCH_LEVEL, DayKeyPlace, DayKeys, KeyPair
 from kelarec.storage.key_cache import ForgetfulCache
 from kelarec.storage.key_tree import Nodes
 from kelarec.storage.objects import MemoryObjects, ObjectPlace
+from kelarec.storage.ring import open_ring, replace_ring, write_ring
 from kelarec.storage.roots import RootKey
 from kelarec.storage.wrapping import KEY_BYTES, Randomness, bind, unwrap, wrap
 
@@ -34,8 +33,6 @@ SIGNING: Final = "signing"
 TURN: Final = "keys"
 """Whoever punctures or destroys keys, or makes them ahead, first takes this turn of the catalog."""
 
-_RING: Final = "ring.key"
-_RING_FIRST_LINE: Final = "kelarec ring key v1"
 _KEY_FIRST_LINE: Final = "kelarec keys v1"
 
 
@@ -70,13 +67,10 @@ class Keyring:
         """Make the ring key and the standing key of a new archive.
 
         Raises:
-            ObjectExistsError: The key place holds a ring key already.
-            StorageError: The key place cannot be written.
+            ObjectExistsError, RootKeyError, StorageError: As `write_ring`.
         """
         ring_key = randomness(KEY_BYTES)
-        wrapped = root_key.wrap(ring_key, bind(archive_id, ("key", "ring")))
-        lines = [_RING_FIRST_LINE, f"archive {archive_id}", f"root {root_key.scheme}", wrapped, ""]
-        place.write(_RING, ["\n".join(lines).encode()])
+        write_ring(place, archive_id, ring_key, root_key)
         keyring = cls(place, archive_id, ring_key, randomness)
         keyring._make(STANDING, ("wrapping", "index"))
         keyring._make(SIGNING, ("seed",))
@@ -87,25 +81,18 @@ class Keyring:
         """Unwrap the ring key of an archive.
 
         Raises:
-            ArchiveNotFoundError: There is no ring key in the key place.
-            KeyPlaceMismatchError: The ring key is another archive's.
-            WrongRootKeyError: The root key does not open it.
-            IntegrityError: The ring key's file is damaged.
+            ArchiveNotFoundError, KeyPlaceMismatchError, RootKeyError, IntegrityError: As `open_ring`.
         """
-        try:
-            content = place.read(_RING)
-        except ObjectNotFoundError:
-            raise ArchiveNotFoundError("There is no ring key in the key place.") from None
-        try:
-            first, archive, root, wrapped, end = content.decode("ascii").split("\n")
-        except (UnicodeDecodeError, ValueError):
-            raise IntegrityError("The ring key's file is damaged.") from None
-        if first != _RING_FIRST_LINE or root != f"root {root_key.scheme}" or end:
-            raise IntegrityError("The ring key's file is damaged, or for another kind of root key.")
-        if archive != f"archive {archive_id}":
-            raise KeyPlaceMismatchError("The key place belongs to another archive.")
-        ring_key = root_key.unwrap(wrapped, bind(archive_id, ("key", "ring")))
-        return cls(place, archive_id, ring_key, randomness)
+        return cls(place, archive_id, open_ring(place, archive_id, root_key), randomness)
+
+    @property
+    def place(self) -> ObjectPlace:
+        """Where the keys lie, wrapped."""
+        return self._place
+
+    def rewrap(self, root_key: RootKey) -> None:
+        """Put the ring key under another root key; see `replace_ring`."""
+        replace_ring(self._place, self._archive_id, self._ring_key, root_key)
 
     @property
     def outlives_process(self) -> bool:
