@@ -9,8 +9,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 from urllib.parse import quote
+from uuid import UUID
 
 from kelarec.access.enrolment import Staff
+from kelarec.access.restricting import Restrictions
+from kelarec.access.reviewing import AccessReviews
 from kelarec.access.session import Session
 from kelarec.access.sessions import Sessions
 from kelarec.audit.entries import EntryKind
@@ -19,6 +22,7 @@ from kelarec.audit.log import AuditLog
 from kelarec.capture.store import Capture
 from kelarec.domain.people import StaffId, System
 from kelarec.domain.register import Register
+from kelarec.domain.staff import Authenticator, Credential, Directory
 from kelarec.domain.uuid7 import RANDOM_BYTES, uuid7
 from kelarec.errors import ArchiveExistsError, ClosedError
 from kelarec.retention.sweep import Retention
@@ -58,12 +62,20 @@ class Archive(AbstractContextManager["Archive"]):
         register: The notice it obeys.
         capture: Takes contacts in.
         staff: Who may work here.
+        restrictions: Restricts recordings to storage.
+        access_reviews: What a second person has to look at.
         retention: Ends what is over.
         rights: Keeps the requests of persons.
         audit: The log.
     """
 
-    def __init__(self, vault: Vault, register: Register, witnesses: Sequence[Witness] = ()) -> None:
+    def __init__(
+        self,
+        vault: Vault,
+        register: Register,
+        witnesses: Sequence[Witness] = (),
+        authenticator: Authenticator | None = None,
+    ) -> None:
         self._vault = vault
         self._is_closed = False
         self.id = vault.archive_id
@@ -73,7 +85,9 @@ class Archive(AbstractContextManager["Archive"]):
         self.capture = Capture(vault, self.audit, register)
         self.retention = Retention(vault, self.audit)
         self.rights = Rights(vault, self.audit, register)
-        self._sessions = Sessions(vault, self.audit, register)
+        self.restrictions = Restrictions(vault, self.audit)
+        self.access_reviews = AccessReviews(vault, self.audit)
+        self._sessions = Sessions(vault, self.audit, register, authenticator)
 
     def __repr__(self) -> str:
         return f"Archive({self.id})"
@@ -87,6 +101,8 @@ class Archive(AbstractContextManager["Archive"]):
         register: Register,
         *,
         witnesses: Sequence[Witness] = (),
+        directory: Directory | None = None,
+        authenticator: Authenticator | None = None,
         clock: Clock = system_clock,
         randomness: Randomness = os.urandom,
     ) -> "Archive":
@@ -99,6 +115,8 @@ class Archive(AbstractContextManager["Archive"]):
             root_key=root_key,
             make_database=open_memory_database,
             witnesses=witnesses,
+            directory=directory,
+            authenticator=authenticator,
             clock=clock,
             randomness=randomness,
         )
@@ -113,6 +131,8 @@ class Archive(AbstractContextManager["Archive"]):
         register: Register,
         catalog: Place | None = None,
         witnesses: Sequence[Witness] = (),
+        directory: Directory | None = None,
+        authenticator: Authenticator | None = None,
         clock: Clock = system_clock,
         randomness: Randomness = os.urandom,
     ) -> "Archive":
@@ -126,6 +146,8 @@ class Archive(AbstractContextManager["Archive"]):
             catalog: ``sqlite:///path`` or ``postgresql+psycopg://…`` (`kelarec[postgres]`); a SQLite file beside the
                 objects' folder if none is given.
             witnesses: Each is shown every signed checkpoint and keeps it elsewhere; see `kelarec.audit.integrator`.
+            directory: Where staff are known, if the archive is not to keep them itself.
+            authenticator: Tells who the caller of a session is; without one, the staff id given is believed.
             clock: Gives the present as an aware instant.
             randomness: Gives so many random bytes.
 
@@ -159,6 +181,8 @@ class Archive(AbstractContextManager["Archive"]):
                 root_key=root,
                 make_database=lambda: open_database(catalog, must_exist=False),
                 witnesses=witnesses,
+                directory=directory,
+                authenticator=authenticator,
                 clock=clock,
                 randomness=randomness,
             )
@@ -175,6 +199,8 @@ class Archive(AbstractContextManager["Archive"]):
         root_key: str,
         catalog: Place | None = None,
         witnesses: Sequence[Witness] = (),
+        directory: Directory | None = None,
+        authenticator: Authenticator | None = None,
         clock: Clock = system_clock,
         randomness: Randomness = os.urandom,
     ) -> "Archive":
@@ -194,11 +220,11 @@ class Archive(AbstractContextManager["Archive"]):
         archive_id, register_name = read_description(store)
         keyring = Keyring.open(FolderObjects(keys.folder), archive_id, root, randomness)
         database = open_database(catalog, must_exist=True)
-        vault = Vault(archive_id, store, keyring, database, clock, randomness)
+        vault = Vault(archive_id, store, keyring, database, clock, randomness, directory)
         try:
             require_schema(database, archive_id=str(archive_id))
             register = read_register(vault, register_name)
-            archive = cls(vault, register, witnesses)
+            archive = cls(vault, register, witnesses, authenticator)
             archive.audit.write(archive.audit.new_entry(EntryKind.ARCHIVE_OPENED, _HERE))
         except BaseException:
             database.close()
@@ -215,16 +241,18 @@ class Archive(AbstractContextManager["Archive"]):
         root_key: RootKey,
         make_database: Callable[[], Database],
         witnesses: Sequence[Witness],
+        directory: Directory | None,
+        authenticator: Authenticator | None,
         clock: Clock,
         randomness: Randomness,
     ) -> "Archive":
         archive_id = uuid7(clock(), randomness(RANDOM_BYTES))
         keyring = Keyring.create(keys, archive_id, root_key, randomness)
-        vault = Vault(archive_id, objects, keyring, make_database(), clock, randomness)
+        vault = Vault(archive_id, objects, keyring, make_database(), clock, randomness, directory)
         try:
             create_schema(vault.database, catalog_id=str(vault.new_id()), archive_id=str(archive_id))
             write_register(vault, register)
-            archive = cls(vault, register, witnesses)
+            archive = cls(vault, register, witnesses, authenticator)
             archive.audit.begin()
             archive.audit.write(
                 archive.audit.new_entry(EntryKind.ARCHIVE_CREATED, _HERE, register_version=register.version.isoformat())
@@ -235,10 +263,31 @@ class Archive(AbstractContextManager["Archive"]):
             raise
         return archive
 
-    def session(self, *, by: StaffId, purpose: str, matter: str, country: str | None = None) -> Session:
+    def session(
+        self,
+        *,
+        by: StaffId | Credential,
+        purpose: str,
+        matter: str,
+        country: str | None = None,
+        break_glass: str | None = None,
+        restricted_use: str | None = None,
+    ) -> Session:
         """Begin a session: the only way to content and personal data. See `Sessions.begin`."""
         self._require_open()
-        return self._sessions.begin(by=by, purpose=purpose, matter=matter, country=country)
+        return self._sessions.begin(
+            by=by,
+            purpose=purpose,
+            matter=matter,
+            country=country,
+            break_glass=break_glass,
+            restricted_use=restricted_use,
+        )
+
+    def resume(self, session_id: UUID, *, by: StaffId | Credential) -> Session:
+        """Go on in a session that was begun elsewhere. See `Sessions.resume`."""
+        self._require_open()
+        return self._sessions.resume(session_id, by=by)
 
     def close(self) -> None:
         """Write that it closed, and let go of the catalog. Closing it twice is no error."""

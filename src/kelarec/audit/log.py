@@ -14,12 +14,12 @@ from kelarec.audit.consultations import CONSULTING
 from kelarec.audit.entries import Entry, EntryKind
 from kelarec.audit.integrator import Integrator, TreeHead, Witness
 from kelarec.audit.leaf import commit, open_commitment
-from kelarec.domain.access_rule import SessionTerms
 from kelarec.domain.instants import helsinki_date, to_utc
 from kelarec.domain.people import Actor, StaffId, System
 from kelarec.domain.register import Register
+from kelarec.domain.session_terms import SessionTerms
 from kelarec.domain.staff_acts import Act
-from kelarec.errors import DeniedError, IntegrityError
+from kelarec.errors import DeniedError, DirectoryError, IntegrityError
 from kelarec.storage import catalog_tables as tables
 from kelarec.storage.engine import insert_now
 from kelarec.storage.recordings import microseconds
@@ -179,18 +179,24 @@ class AuditLog:
 
         Raises:
             DeniedError: The staff member is unknown, has no commitment in force, or no role that grants it.
+            DirectoryError: The directory of staff cannot be asked, so it is refused; the refusal is in the log.
         """
         if isinstance(by, System):
             return
-        clause = self._clause_against(by, act)
+        try:
+            clause = self._clause_against(by, act)
+        except DirectoryError:
+            self.write(self.new_entry(EntryKind.DENIED, by, act=act.value, clause="directory"))
+            raise
         if clause is not None:
             entry = self.new_entry(EntryKind.DENIED, by, act=act.value, clause=clause)
             advice = "Ask someone whose role grants it and whose commitment is in force; the denial is in the log."
             raise self.deny(entry, f"{by} may not {act.value}: {clause}.", clause=clause, advice=advice)
 
     def _clause_against(self, by: StaffId, act: Act) -> str | None:
+        find_member = self._staff.ask(by)
         with self._vault.database.begin() as connection:
-            member = self._staff.find(connection, by)
+            member = find_member(connection)
         if member is None:
             return "known-staff"
         if not any(each.is_in_force(helsinki_date(self._vault.now())) for each in member.commitments):

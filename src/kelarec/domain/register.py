@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import date
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from attrs import Attribute, field, frozen
 from attrs.validators import deep_iterable, instance_of, min_len, optional
@@ -13,6 +13,7 @@ from kelarec.domain.contact import Contact
 from kelarec.domain.eea import require_eea
 from kelarec.domain.free_text import require_text
 from kelarec.domain.instants import helsinki_date
+from kelarec.domain.restricted_use import RestrictedUse
 from kelarec.domain.retention import RetentionPolicy
 from kelarec.domain.staff_acts import Act
 from kelarec.errors import InvalidValueError, OutsideNoticeError, UnknownLineError
@@ -69,6 +70,10 @@ class Rank(StrEnum):
     STATUTORY = "statutory"
 
 
+STATUTORY_PURPOSES: Final = frozenset({"data-subject-right", "legal-claim"})
+"""What the law demands or allows whatever a notice says (Chapter III of the Regulation; Art. 17(3)(e), 18(2))."""
+
+
 @frozen(kw_only=True)
 class Purpose:
     """Why recordings are used (käyttötarkoitus; notice, section 4).
@@ -76,6 +81,7 @@ class Purpose:
     Attributes:
         legal_basis: In the notice's words.
         article_6: The letter of Art. 6(1), which the notice leaves open, or None.
+        shows_masked_only: Whether those who work for it see masked details and masked copies only, and look nobody up.
     """
 
     code: str = field(validator=is_code)
@@ -83,6 +89,7 @@ class Purpose:
     rank: Rank = field(converter=Rank)
     legal_basis: Label = field(validator=instance_of(Label))
     article_6: str | None = field(default=None, converter=_filled_or_none)
+    shows_masked_only: bool = field(default=False, validator=instance_of(bool))
 
 
 class Coverage(StrEnum):
@@ -123,14 +130,29 @@ def _to_acts(acts: Iterable[str]) -> frozenset[Act]:
     return frozenset(Act(each) for each in acts)
 
 
+def _to_restricted_uses(uses: Iterable[str]) -> frozenset[RestrictedUse]:
+    return frozenset(RestrictedUse(each) for each in uses)
+
+
 @frozen(kw_only=True)
 class Role:
-    """What a staff role may do, and for which purposes (käyttöoikeudet; notice, section 10)."""
+    """What a staff role may do, and for which purposes (käyttöoikeudet; notice, section 10).
+
+    Attributes:
+        acts: What it may do.
+        purposes: What for.
+        restricted_uses: For which uses of Art. 18(2) it may use restricted recordings.
+    """
 
     code: str = field(validator=is_code)
     label: Label = field(validator=instance_of(Label))
     acts: frozenset[Act] = field(converter=_to_acts)
     purposes: frozenset[str] = field(converter=to_codes)
+    restricted_uses: frozenset[RestrictedUse] = field(default=frozenset(), converter=_to_restricted_uses)
+
+    def grants(self, act: Act, purpose: str) -> bool:
+        """Whether it may do an act for a purpose."""
+        return act in self.acts and purpose in self.purposes
 
 
 @frozen(kw_only=True)
@@ -170,6 +192,7 @@ class Register:
         version: The date of the notice.
         retention: How long recordings are kept (notice, section 9).
         log_retention: How long log entries tell whom they concern; the notice is silent, so this is configuration.
+        disclosure_retention: How long the register of disclosures is kept, from each disclosure on; configuration, too.
         regular_disclosures: Standing recipients (notice, section 7).
         transfers: Countries outside the EU/EEA (notice, section 8).
 
@@ -190,13 +213,16 @@ class Register:
     transfers: tuple[str, ...] = field(default=(), converter=_to_texts)
     retention: RetentionPolicy = field(validator=instance_of(RetentionPolicy))
     log_retention: RetentionPolicy = field(validator=instance_of(RetentionPolicy))
+    disclosure_retention: RetentionPolicy = field(
+        default=RetentionPolicy(years=5), validator=instance_of(RetentionPolicy)
+    )
     protection: tuple[Label, ...] = field(converter=_to_labels, validator=deep_iterable(instance_of(Label)))
     roles: tuple[Role, ...] = _declarations(Role)
     channels: tuple[Channel, ...] = _declarations(Channel)
     supervisory_authority: Label = field(validator=instance_of(Label))
 
     def __attrs_post_init__(self) -> None:
-        declared = {purpose.code for purpose in self.purposes}
+        declared = STATUTORY_PURPOSES | {purpose.code for purpose in self.purposes}
         for role in self.roles:
             if unknown := sorted(role.purposes - declared):
                 raise InvalidValueError(
@@ -222,7 +248,11 @@ class Register:
 
     def has_purpose(self, code: str) -> bool:
         """Whether the notice or the law declares a purpose."""
-        return any(purpose.code == code for purpose in self.purposes)
+        return code in STATUTORY_PURPOSES or any(purpose.code == code for purpose in self.purposes)
+
+    def shows_masked_only(self, purpose_code: str) -> bool:
+        """Whether a purpose is one for which only masked copies are seen, such as training (notice, section 4)."""
+        return any(each.shows_masked_only for each in self.purposes if each.code == purpose_code)
 
     def find_role(self, code: str) -> Role | None:
         """Return a declared role, or None."""

@@ -19,6 +19,7 @@ from kelarec.domain.people import Actor
 from kelarec.domain.staff_acts import Act
 from kelarec.errors import ClockError
 from kelarec.storage import catalog_tables as tables
+from kelarec.storage.disclosures import DisclosureRegister
 from kelarec.storage.recordings import Recordings, microseconds
 from kelarec.storage.vault import Vault
 
@@ -75,9 +76,10 @@ class Retention:
         swept = tuple(self._sweep_date(day, by) for day in due)
         self._log.wake()
         for day in [day for day in self._vault.keyring.iter_days() if end_of(day) + GRACE <= now]:
-            self._vault.keyring.destroy(day)  # dates that held no more than sessions
+            self._vault.keyring.destroy(day)  # dates that held no more than sessions and disclosures
         with self._vault.database.begin() as connection:
             connection.execute(delete(tables.sessions).where(tables.sessions.c.ends_at <= microseconds(now)))
+            DisclosureRegister(self._vault).remove_before(connection, today)
         return swept
 
     def _find_due(self, today: date) -> list[date]:

@@ -107,3 +107,40 @@ leases = Table(
     Column("holder", String(64), nullable=False),
     Column("ends_at", BigInteger, nullable=False),
 )
+
+staff_changes = Table(
+    "staff_changes",
+    metadata,
+    Column("id", LargeBinary(16), primary_key=True),
+    Column("staff_id", String(64), nullable=False),
+    Column("proposed_at", BigInteger, nullable=False),
+    Column("change_object", String(255), nullable=False),
+    Column("change", LargeBinary, nullable=False),
+)
+
+access_reviews = Table(
+    "access_reviews",
+    metadata,
+    Column("session_id", LargeBinary(16), primary_key=True),
+    Column("begun_at", BigInteger, nullable=False),
+    Column("review_object", String(255), nullable=False),
+    Column("review", LargeBinary, nullable=False),
+)
+
+disclosures = Table(
+    "disclosures",
+    metadata,
+    Column("id", LargeBinary(16), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("ends_on", Integer, nullable=False, index=True),
+    Column("disclosure_object", String(255), nullable=False),
+    Column("disclosure", LargeBinary, nullable=False),
+)
+
+disclosure_tokens = Table(
+    "disclosure_tokens",
+    metadata,
+    Column("token", LargeBinary(16), primary_key=True),
+    Column("disclosure_id", LargeBinary(16), ForeignKey("disclosures.id", ondelete="CASCADE"), primary_key=True),
+    Index("disclosure_tokens_by_disclosure", "disclosure_id"),
+)

@@ -137,6 +137,10 @@ class Recordings:
             rows = [{"token": each, "recording_id": record.recording.id.bytes} for each in sorted(found_by)]
             connection.execute(insert(tables.tokens), rows)
 
+    def remove_part(self, recording: Recording, part: Part) -> None:
+        """Remove the object of a part that no record in force names any more."""
+        self._vault.objects.delete(f"{_folder(recording.id, recording.recorded_on)}/{part.object_name}")
+
     def discard(self, recording_id: UUID, recorded_on: date) -> None:
         """Remove all objects of a recording."""
         for path in list(self._vault.objects.iter_paths(_folder(recording_id, recorded_on))):
