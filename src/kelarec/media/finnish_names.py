@@ -25,13 +25,6 @@ _SINGLE_GRADES: Final = (("k", ""), ("p", "v"), ("t", "d"))
 _ALWAYS_GRADED: Final = ("kk", "pp", "tt")
 _REVERSE_GRADES: Final = (("ng", "nk"), ("mm", "mp"), ("nn", "nt"), ("ll", "lt"), ("rr", "rt"), ("d", "t"), ("v", "p"))
 
-_CLITICS: Final = r"(?:ni|si|ns[aä]|mme|nne)?(?:kin|k(?:aa|ää)n|k[oö]|h[aä]n|p[aä]|k[oö]h[aä]n)?"
-
-
-def clitic_pattern() -> str:
-    """Return a pattern of the possessive and emphatic endings that may follow any form."""
-    return _CLITICS
-
 
 @lru_cache(maxsize=4096)
 def list_inflections(word: str) -> frozenset[str]:
@@ -42,7 +35,7 @@ def list_inflections(word: str) -> frozenset[str]:
     name = word.lower()
     if len(name) < 2 or not any(letter in _VOWELS for letter in name):  # noqa: PLR2004  one letter
         return frozenset({name})
-    forms = {name, f"{name}:n", f"{name}:lle", f"{name}:lla", f"{name}'n"}
+    forms = {name}
     for back in _harmonies(name):
         for strong, weak in _vowel_stems(name):
             forms |= _singular(strong, weak, back=back)

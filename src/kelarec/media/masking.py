@@ -17,7 +17,7 @@ from kelarec.domain.chat import Chat, Message
 from kelarec.domain.identity_code import CENTURIES, PersonalIdentityCode, check_character
 from kelarec.domain.people import Person
 from kelarec.errors import InvalidIdentityCodeError
-from kelarec.media.known_words import known_words_pattern
+from kelarec.media.known_words import to_known_words
 
 
 class Taken(StrEnum):
@@ -40,9 +40,9 @@ class Span:
 
 
 _DASHES: Final = "-\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u00ad"
-_CODE: Final = re.compile(
-    rf"(?<![0-9])((?:[0-9][\s./_]{{0,2}}){{6}})(?:([{_DASHES}+YXWVUABCDEF:]|miinus|viiva)[\s./_{_DASHES}]{{0,3}})?"
-    rf"((?:[0-9][\s./_{_DASHES}]{{0,2}}){{3}})([0-9A-FHJ-NPR-Y])(?![0-9])",
+_CODE: Final = re.compile(  # of the plain form, where all dashes are hyphens
+    r"(?<![0-9])((?:[0-9][\s./_]{0,2}){6})(?:([-+YXWVUABCDEF:]|miinus|viiva|plus)[\s./_-]{0,3})?"
+    r"((?:[0-9][\s./_-]{0,2}){3})([0-9A-FHJ-NPR-Y])(?![0-9])",
     re.IGNORECASE,
 )
 _ALONE: Final = re.compile(r"[^\W_]")
@@ -54,10 +54,11 @@ _EMAIL: Final = re.compile(
 _IBAN: Final = re.compile(r"(?<![^\W_])[A-Z]{2}[ -]?[0-9][ -]?[0-9](?:[ -]{0,2}[A-Z0-9]){11,30}", re.IGNORECASE)
 _IBAN_LENGTHS: Final = {"FI": 18, "SE": 24, "EE": 20, "DE": 22, "NO": 15, "DK": 18, "LV": 21, "LT": 20, "FR": 27}
 _PHONE: Final = re.compile(
-    r"(?<![\w.,+])(?:\(?\+|\(?00|\(?0|\(?358)(?:[\s().\-\u2010-\u2015\u2212/]{0,3}[0-9]){5,14}(?![\w])", re.IGNORECASE
+    r"(?<![\w.,+])(?:\(?\+|\(?0[ ]?0[ ]?(?=[1-9])|\(?0[ ]?(?=[1-9])|\(?358)(?:[\s().\-/]{0,3}[0-9]){5,14}(?![\w])"
 )
 _DATE: Final = re.compile(r"\(?(?:0?[1-9]|[12][0-9]|3[01])[./-](?:0?[1-9]|1[0-2])[./-](?:[0-9]{4}|[0-9]{2})(?![0-9])")
 _ISO_DATE: Final = re.compile(r"[12][0-9]{3}-[01][0-9]-[0-3][0-9]")
+_BUSINESS_ID: Final = re.compile(r"[0-9]{7}-[0-9]\Z")
 _FEWEST_DIGITS, _MOST_DIGITS = 7, 15
 
 
@@ -210,7 +211,8 @@ def _iter_emails(text: str) -> Iterator[tuple[int, int, Taken]]:
 
 def _iter_phones(text: str) -> Iterator[tuple[int, int, Taken]]:
     for match in _PHONE.finditer(text):
-        if _FEWEST_DIGITS <= sum(map(str.isdigit, match[0])) <= _MOST_DIGITS and not _is_date(match[0]):
+        is_long_enough = _FEWEST_DIGITS <= sum(map(str.isdigit, match[0])) <= _MOST_DIGITS
+        if is_long_enough and not _is_date(match[0]) and not _BUSINESS_ID.match(match[0]):
             yield match.start(), match.end(), Taken.PHONE
 
 
@@ -219,10 +221,8 @@ def _is_date(text: str) -> bool:
 
 
 def _iter_known(text: str, persons: tuple[Person, ...], words: tuple[str, ...]) -> Iterator[tuple[int, int, Taken]]:
-    pattern = known_words_pattern(persons, words)
-    if pattern is not None:
-        for match in pattern.finditer(text):
-            yield match.start(), match.end(), Taken.NAME
+    for start, stop in to_known_words(persons, words).iter_places(text):
+        yield start, stop, Taken.NAME
 
 
 def _reduce(text: str) -> str:
