@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Final, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from kelarec.audit.entries import Entry, EntryKind
 from kelarec.audit.log import AuditLog
@@ -22,6 +22,7 @@ from kelarec.storage.vault import Vault
 
 RECHECKED_EVERY_SECONDS: Final = 1.0
 _Picked = TypeVar("_Picked")
+_SESSION: Final = select(tables.sessions.c.id).where(tables.sessions.c.id == bindparam("session"))
 
 DENIALS: Final = {
     Clause.KNOWN_STAFF: "The archive does not know the staff member.",
@@ -72,10 +73,14 @@ class Gate:
             CatalogError: The catalog or its log cannot be used.
         """
         find_staff = self._find_staff(act, None)
-        with self._vault.database.begin() as connection:
+
+        def work(connection: Connection) -> Clause | None:
             clause = self._decide(connection, act, find_staff, None)
             if clause is not None:
                 self._log.append(connection, self._denial(act, clause.value, None))
+            return clause
+
+        clause = self._log.run_when_current(work)
         if clause is not None:
             self._log.wake()
             raise to_error(clause)
@@ -152,25 +157,28 @@ class Gate:
         pick: Callable[[OpenedRecord], _Picked],
     ) -> tuple[OpenedRecord, _Picked]:
         find_staff = self._find_staff(act, recording_id)
-        with self._vault.database.begin() as connection:
+
+        def work(connection: Connection) -> Clause | tuple[OpenedRecord, _Picked]:
             opened = self.recordings.find_one(connection, recording_id)
             clause = self._decide(connection, act, find_staff, opened)
             if clause is None and opened is not None:
                 picked = pick(opened)
-                if make_grant is None:
-                    return opened, picked
-                self._log.append(connection, make_grant())
-            else:
-                clause = Clause.KNOWN_RECORDING if clause is None else clause
-                self._log.append(connection, self._denial(act, clause.value, recording_id))
-        self._log.wake()
-        if clause is not None or opened is None:
-            raise to_error(Clause.KNOWN_RECORDING if clause is None else clause)
-        return opened, picked
+                if make_grant is not None:
+                    self._log.append(connection, make_grant())
+                return opened, picked
+            clause = Clause.KNOWN_RECORDING if clause is None else clause
+            self._log.append(connection, self._denial(act, clause.value, recording_id))
+            return clause
+
+        passed = self._log.run_when_current(work)
+        if make_grant is not None or isinstance(passed, Clause):
+            self._log.wake()
+        if isinstance(passed, Clause):
+            raise to_error(passed)
+        return passed
 
     def _find_staff(self, act: Act, recording_id: UUID | None) -> Callable[[Connection], StaffMember | None]:
         self.require_not_over()
-        self._log.require_current()
         try:
             return self._staff.ask(self.terms.staff_id)
         except DirectoryError:
@@ -184,10 +192,7 @@ class Gate:
         find_staff: Callable[[Connection], StaffMember | None],
         opened: OpenedRecord | None,
     ) -> Clause | None:
-        sessions = tables.sessions.c
-        row = connection.execute(
-            select(sessions.staff_id).where(sessions.id == self.terms.id.bytes)
-        ).scalar_one_or_none()
+        row = connection.execute(_SESSION, {"session": self.terms.id.bytes}).one_or_none()
         decision = decide(
             act=act,
             terms=self.terms,

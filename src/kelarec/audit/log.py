@@ -1,10 +1,10 @@
 """The log: entries written in the transaction of the change they tell of, read by those whose role grants it."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Connection, func, insert, select
@@ -31,6 +31,8 @@ LONGEST_WAIT: Final = timedelta(seconds=10)
 _MOST_TRIES: Final = 5
 _TRIES_AT_END: Final = 50
 _PAUSE_AT_END: Final = 0.1
+_OLDEST_WAITING: Final = select(func.min(tables.entries.c.at)).where(tables.entries.c.leaf_index.is_(None))
+_Done = TypeVar("_Done")
 _INSERT: Final = insert(tables.entries).inline()  # nobody asks for the position, so no server has to return it
 
 
@@ -148,11 +150,21 @@ class AuditLog:
         Raises:
             ClockError, CatalogMismatchError, ForkedLogError, IntegrityError, StorageError: As `integrate`.
         """
-        entries = tables.entries.c
+        self.run_when_current(lambda _: None)
+
+    def run_when_current(self, work: Callable[[Connection], _Done]) -> _Done:
+        """Run one transaction over a log that does not stand still; integrate before it what has waited too long.
+
+        Raises:
+            ClockError, CatalogMismatchError, ForkedLogError, IntegrityError, StorageError: As `integrate`.
+        """
         with self._vault.database.begin() as connection:
-            oldest = connection.execute(select(func.min(entries.at)).where(entries.leaf_index.is_(None))).scalar_one()
-        if oldest is not None and oldest < microseconds(self._vault.now() - LONGEST_WAIT):
-            self._integrator.integrate()
+            oldest = connection.execute(_OLDEST_WAITING).scalar_one()
+            if oldest is None or oldest >= microseconds(self._vault.now() - LONGEST_WAIT):
+                return work(connection)
+        self._integrator.integrate()
+        with self._vault.database.begin() as connection:
+            return work(connection)
 
     def count_waiting(self) -> int:
         """Return how many entries are not yet under a signed checkpoint's tree."""

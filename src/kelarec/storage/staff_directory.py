@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from kelarec.domain.people import StaffId
 from kelarec.domain.staff import Directory, StaffMember
@@ -21,6 +21,7 @@ from kelarec.storage.recordings import microseconds
 from kelarec.storage.vault import Vault
 
 _FOLDER: Final = "staff"
+_MEMBER: Final = select(tables.staff.c.member).where(tables.staff.c.id == bindparam("staff"))
 Lookup = Callable[[Connection], StaffMember | None]
 
 
@@ -61,9 +62,7 @@ class StaffDirectory:
 
     def find(self, connection: Connection, staff_id: StaffId) -> StaffMember | None:
         """Return what the archive itself knows of a staff member, or None."""
-        envelope = connection.execute(
-            select(tables.staff.c.member).where(tables.staff.c.id == staff_id.text)
-        ).scalar_one_or_none()
+        envelope = connection.execute(_MEMBER, {"staff": staff_id.text}).scalar_one_or_none()
         if envelope is None:
             return None
         return from_json(self._vault.open_envelope(self._vault.subject("staff", staff_id.text), envelope), StaffMember)
