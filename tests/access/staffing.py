@@ -1,4 +1,4 @@
-"""Staff of every kind that the tests of access need, each with an identity code of their own, and the usual sessions."""
+"""Staff of every kind that the tests of access need, each with an identity code of their own, and their sessions."""
 
 from datetime import date
 from typing import Any, Final
@@ -61,7 +61,8 @@ def begin(archive: Archive, by: StaffId, **terms: Any) -> Session:  # noqa: ANN4
         TIIA: (CLAIM, "CASE-1"),
     }
     purpose, matter = usual.get(by, (VERIFY, "KELA-1"))
-    return archive.session(**{"by": by, "purpose": purpose, "matter": matter} | terms)
+    chosen: dict[str, Any] = {"by": by, "purpose": purpose, "matter": matter} | terms
+    return archive.session(**chosen)
 
 
 def list_entries(archive: Archive, *kinds: EntryKind) -> list[Entry]:

@@ -1,4 +1,4 @@
-"""Disclosures are made one at a time, on legal ground, in the EU/EEA, and stay known: notice, sections 7 and 8; Art. 15, 19."""
+"""Disclosures are made one at a time, on legal ground, in the EU/EEA, and stay known: notice, sections 7, 8."""
 
 from collections.abc import Callable
 from datetime import timedelta

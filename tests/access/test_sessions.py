@@ -336,7 +336,7 @@ def test_a_clip_beyond_the_end_is_refused_and_logged(staffed: Archive) -> None:
 
 
 def test_restricted_recordings_are_used_as_art_18_allows(staffed: Archive) -> None:
-    """A legal claim opens a restricted recording to whom the register lets claim it, and to nobody else (Art. 18(2))."""
+    """A legal claim opens a restricted recording to whom the register lets claim it, to nobody else (Art. 18(2))."""
     call = store_call(staffed)
     staffed.restrictions.restrict(call.id, by=OSMA, reason="Art. 18(1)(c), REQ-1")
     with begin(staffed, TIIA) as session, pytest.raises(DeniedError) as caught:

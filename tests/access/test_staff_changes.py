@@ -4,7 +4,7 @@ from typing import Final
 
 import pytest
 
-from access.staffing import ANSA, HR, OLLI, OUTI, VEIKKO, list_denials, list_entries, make_member
+from access.staffing import ANSA, HR, OLLI, OUTI, VEIKKO, begin, list_denials, list_entries, make_member
 from kelarec import Archive, StaffId
 from kelarec.audit.entries import EntryKind
 from kelarec.errors import ChangedMeanwhileError, DeniedError, InvalidValueError, LooksLikeIdentifierError
@@ -19,14 +19,11 @@ def test_one_proposes_and_another_confirms(staffed: Archive) -> None:
     changed = make_member(VEIKKO, duties=[], unit="unit-7")
     proposed = staffed.staff.propose(changed, by=OLLI)
     assert staffed.staff.list_proposed(by=OUTI) == [proposed]
-    with staffed.session(by=VEIKKO, purpose="verify-service-event", matter="KELA-1") as session:
+    with begin(staffed, VEIKKO) as session:
         assert session.find(make_identity_code()) == []  # the proposal changes nothing yet
     assert staffed.staff.confirm(proposed.id, by=OUTI) == changed
     assert staffed.staff.list_proposed(by=OUTI) == []
-    with (
-        staffed.session(by=VEIKKO, purpose="verify-service-event", matter="KELA-1") as session,
-        pytest.raises(DeniedError),
-    ):
+    with begin(staffed, VEIKKO) as session, pytest.raises(DeniedError):
         session.find(make_identity_code())
     entry = list_entries(staffed, EntryKind.STAFF_ENROLLED)[-1]
     assert (entry.actor, entry.facts["proposed-by"], entry.facts["staff"]) == ("outi", "olli", "veikko")
@@ -58,8 +55,9 @@ def test_a_system_confirms_nothing(staffed: Archive) -> None:
 
 
 def test_what_was_overtaken_is_not_confirmed(staffed: Archive) -> None:
-    """Of two changes to one staff member the second to be confirmed is refused: it was proposed about an older state."""
-    first, second = (staffed.staff.propose(make_member(VEIKKO, unit=unit), by=OLLI) for unit in ("unit-1", "unit-2"))
+    """Of two changes to one staff member the second to be confirmed is refused: it is about an older state."""
+    proposals = [staffed.staff.propose(make_member(VEIKKO, unit=unit), by=OLLI) for unit in ("unit-1", "unit-2")]
+    first, second = proposals
     staffed.staff.confirm(second.id, by=OUTI)
     with pytest.raises(ChangedMeanwhileError):
         staffed.staff.confirm(first.id, by=OUTI)
@@ -70,7 +68,7 @@ def test_what_was_overtaken_is_not_confirmed(staffed: Archive) -> None:
 
 
 def test_nothing_of_a_decided_change_stays(staffed: Archive, memory_vault: Vault) -> None:
-    """A proposal is an object of its own until it is decided; versions of staff stay (design: the objects are the truth)."""
+    """A proposal is an object of its own until it is decided; versions of staff stay (objects are the truth)."""
     member = make_member(VEIKKO, id=NEW)
     confirmed, rejected = staffed.staff.propose(member, by=OLLI), staffed.staff.propose(member, by=OLLI)
     paths = [path.split("/")[-1].split("-")[0] for path in memory_vault.objects.iter_paths("staff/uusi")]

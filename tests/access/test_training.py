@@ -1,4 +1,4 @@
-"""Training sees masked copies of selected recordings and nobody's identity: notice, section 4; GDPR, Art. 5(1)(c), 25."""
+"""Training sees masked copies of selected recordings and nobody's identity: notice, section 4; GDPR, Art. 5(1)(c)."""
 
 from collections.abc import Callable
 from datetime import timedelta

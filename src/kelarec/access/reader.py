@@ -12,7 +12,17 @@ from kelarec.storage.sealing import SealedReader
 Heard = tuple[tuple[float, float], ...]
 
 
-class AudioReader(SealedReader):
+class GuardedReader(SealedReader):
+    """A seekable binary file over content that may not be given any more by the time it was fetched."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read up to so many bytes; see `SealedReader.read`."""
+        content = super().read(size)
+        self._guard()  # a long read may outlast the end, or a second
+        return content
+
+
+class AudioReader(GuardedReader):
     """A seekable binary file over a call; opens only the chunks it is asked for."""
 
     _form: WavFormat | None = None
@@ -40,7 +50,6 @@ class AudioReader(SealedReader):
         """Read up to so many bytes of the WAV file; see `SealedReader.read`."""
         start = self.tell()
         content = super().read(size)
-        self._guard()  # a long read may outlast the end, or a second
         if self._form is not None and content:
             self._ranges = merge_ranges([*self._ranges, *_seconds(self._form, start, start + len(content))])
         return content

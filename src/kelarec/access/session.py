@@ -14,7 +14,7 @@ from sqlalchemy import delete
 from kelarec.access.disclosing import disclose
 from kelarec.access.gate import Gate
 from kelarec.access.making_masks import MadeMask, mask_recording
-from kelarec.access.reader import AudioReader, Heard
+from kelarec.access.reader import AudioReader, GuardedReader, Heard
 from kelarec.access.selecting import Wanted, select_for_training
 from kelarec.audit.consultations import Consultation, coarsen_ranges, format_ranges, to_consultations
 from kelarec.audit.entries import EntryKind
@@ -132,7 +132,7 @@ class Session(AbstractContextManager["Session"]):
             Act.READ_CHAT, recording_id, EntryKind.CONTENT_OPENED, self._pick("chat", "Use open for a call.")
         )
         guard = self._gate.guard(Act.READ_CHAT, opened)
-        with self._recordings.open_part(opened, part, guard, SealedReader) as reader:
+        with self._recordings.open_part(opened, part, guard, GuardedReader) as reader:
             return from_json(reader.read(), Chat)
 
     def hand_out(self, recording_id: UUID) -> tuple[str, SealedReader]:
@@ -150,7 +150,7 @@ class Session(AbstractContextManager["Session"]):
             Act.HAND_OUT, recording_id, EntryKind.CONTENT_HANDED_OUT, self._pick_for_handing_out
         )
         guard = self._gate.guard(Act.HAND_OUT, opened)
-        return part.media_type, self._recordings.open_part(opened, part, guard, SealedReader)
+        return part.media_type, self._recordings.open_part(opened, part, guard, GuardedReader)
 
     def mask(
         self,
