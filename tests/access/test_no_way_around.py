@@ -198,9 +198,16 @@ class Pool:
             return several.map(dict.fromkeys if issubclass(origin, Mapping) else tuple)
         if annotation is Path:
             return st.just(self.folder / "elsewhere")
-        fitting = [each for each in self.values if inspect.isclass(annotation) and isinstance(each, annotation)]
+        fitting = [each for each in self.values if _fits(each, annotation)]
         made = STRATEGIES.get(annotation, st.none())
         return st.sampled_from(fitting) | made if fitting else made
+
+
+def _fits(value: object, annotation: object) -> bool:
+    try:
+        return inspect.isclass(annotation) and isinstance(value, annotation)
+    except TypeError:  # a protocol that cannot be asked at run time
+        return False
 
 
 def arguments_of(call: Callable[..., object], pool: Pool) -> dict[str, st.SearchStrategy[object]]:
