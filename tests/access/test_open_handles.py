@@ -7,8 +7,9 @@ from typing import Final
 
 import pytest
 
-from access.staffing import HR, OSMA, RECORDER, RIGHTS, VEIKKO, begin, list_denials, make_member
+from access.staffing import HR, OSMA, RECORDER, RIGHTS, VEIKKO, VERIFY, begin, list_denials, make_member
 from kelarec import Archive, Recording
+from kelarec.access.gate import Gate
 from kelarec.access.reader import AudioReader
 from kelarec.access.session import Session
 from kelarec.errors import ClosedError, DeniedError, ExpiredError
@@ -173,3 +174,26 @@ def test_a_handle_ends_with_its_session_wherever_that_ended(
     session.end()
     with pytest.raises(ClosedError):
         reader.read(1)
+
+
+@pytest.mark.parametrize(("held_for", "is_given"), [(VERIFY, True), ("legal-claim", False)])
+def test_a_hold_opens_for_its_own_purpose_only(
+    staffed: Archive,
+    kelarec_clock: MovableClock,
+    call: Recording,
+    monkeypatch: pytest.MonkeyPatch,
+    held_for: str,
+    is_given: bool,  # noqa: FBT001  a case of this test
+) -> None:
+    """Past its end a recording that is held goes on for the purpose of the hold, and for no other (Art. 18(1)(c))."""
+    monkeypatch.setattr(Gate, "_held_for", lambda *_: frozenset({held_for}))
+    kelarec_clock.set(call.ends_at - timedelta(microseconds=1))
+    reader = _listen(staffed, call)
+    kelarec_clock.move(ONE_SECOND)
+    if is_given:
+        assert reader.read(10) == make_wav(SECONDS)[:10]
+        assert _listen(staffed, call).read(10) == make_wav(SECONDS)[:10]
+    else:
+        for use in (reader.read, lambda: _listen(staffed, call)):
+            with pytest.raises(ExpiredError):
+                use()

@@ -108,7 +108,7 @@ class Gate:
 
     def find_clause_against(self, act: Act, opened: OpenedRecord) -> Clause | None:
         """Return the first clause against an act on a recording that was found, or None; nothing is logged."""
-        find_staff = self._staff.ask(self.terms.staff_id)
+        find_staff = self._find_staff(act, opened.record.recording.id)
         with self._vault.database.begin() as connection:
             return self._decide(connection, act, find_staff, opened)
 
@@ -136,13 +136,16 @@ class Gate:
         is_held = asked_at >= recording.ends_at
 
         def guard() -> None:
-            nonlocal asked_at
+            nonlocal asked_at, is_held
             self.require_not_over()
             self._vault.database.require_usable()
             now = self._vault.now()
             if now >= recording.ends_at and not is_held:
-                self.write_denial(act, Clause.END.value, recording.id)
-                raise to_error(Clause.END)
+                clause = self.find_clause_against(act, opened)
+                if clause is not None:
+                    self.write_denial(act, clause.value, recording.id)
+                    raise to_error(clause)
+                is_held = True
             if not 0 <= (now - asked_at).total_seconds() < RECHECKED_EVERY_SECONDS:
                 self.require_one(act, recording.id)
                 asked_at = now
