@@ -124,6 +124,8 @@ def kelarec_archive(
             root_key=LocalRootKey(os.urandom(32), os.urandom),
             make_database=lambda: open_database(place, must_exist=False),
             witnesses=(),
+            directory=None,
+            authenticator=None,
             clock=kelarec_clock,
             randomness=os.urandom,
         )

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from kelarec.access.selecting import Wanted as Wanted
     from kelarec.archive import Archive as Archive
     from kelarec.domain.chat import Chat as Chat
     from kelarec.domain.chat import Message as Message
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from kelarec.domain.codes import State as State
     from kelarec.domain.contact import Contact as Contact
     from kelarec.domain.deadline import Deadline as Deadline
+    from kelarec.domain.disclosure import Disclosure as Disclosure
+    from kelarec.domain.disclosure import Recipient as Recipient
     from kelarec.domain.identity_code import PersonalIdentityCode as PersonalIdentityCode
     from kelarec.domain.notice_facts import ContactPoint as ContactPoint
     from kelarec.domain.people import Address as Address
@@ -27,8 +30,12 @@ if TYPE_CHECKING:
     from kelarec.domain.recording import RecordingDetails as RecordingDetails
     from kelarec.domain.register import Line as Line
     from kelarec.domain.register import Register as Register
+    from kelarec.domain.restricted_use import RestrictedUse as RestrictedUse
     from kelarec.domain.retention import RetentionPolicy as RetentionPolicy
+    from kelarec.domain.staff import Authenticator as Authenticator
     from kelarec.domain.staff import Commitment as Commitment
+    from kelarec.domain.staff import Credential as Credential
+    from kelarec.domain.staff import Directory as Directory
     from kelarec.domain.staff import Duty as Duty
     from kelarec.domain.staff import DutyKind as DutyKind
     from kelarec.domain.staff import StaffMember as StaffMember
@@ -46,18 +53,29 @@ if TYPE_CHECKING:
     from kelarec.storage.roots import create_key_file as create_key_file
 
 _HOMES = {
+    "kelarec.access.selecting": ("Wanted",),
     "kelarec.archive": ("Archive",),
     "kelarec.domain.chat": ("Chat", "Message"),
     "kelarec.domain.codes": ("Direction", "Kind", "State"),
     "kelarec.domain.contact": ("Contact",),
     "kelarec.domain.deadline": ("Deadline",),
+    "kelarec.domain.disclosure": ("Disclosure", "Recipient"),
     "kelarec.domain.identity_code": ("PersonalIdentityCode",),
     "kelarec.domain.people": ("Address", "EmailAddress", "Person", "PhoneNumber", "StaffId", "System"),
     "kelarec.domain.recording": ("Recording", "RecordingDetails"),
     "kelarec.domain.notice_facts": ("ContactPoint",),
     "kelarec.domain.register": ("Line", "Register"),
     "kelarec.domain.retention": ("RetentionPolicy",),
-    "kelarec.domain.staff": ("Commitment", "Duty", "DutyKind", "StaffMember"),
+    "kelarec.domain.restricted_use": ("RestrictedUse",),
+    "kelarec.domain.staff": (
+        "Authenticator",
+        "Commitment",
+        "Credential",
+        "Directory",
+        "Duty",
+        "DutyKind",
+        "StaffMember",
+    ),
     "kelarec.domain.subject_request": (
         "AccessRequest",
         "ErasureRequest",

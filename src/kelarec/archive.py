@@ -7,8 +7,11 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Final
+from uuid import UUID
 
 from kelarec.access.enrolment import Staff
+from kelarec.access.restricting import Restrictions
+from kelarec.access.reviewing import AccessReviews
 from kelarec.access.session import Session
 from kelarec.access.sessions import Sessions
 from kelarec.audit.entries import EntryKind
@@ -18,6 +21,7 @@ from kelarec.capture.store import Capture
 from kelarec.custody.keys import Keys
 from kelarec.domain.people import StaffId, System
 from kelarec.domain.register import Register
+from kelarec.domain.staff import Authenticator, Credential, Directory
 from kelarec.domain.uuid7 import RANDOM_BYTES, uuid7
 from kelarec.errors import ArchiveExistsError, ClosedError
 from kelarec.retention.destroyed_again import DestroyedAgain, destroy_again
@@ -55,6 +59,8 @@ class Archive(AbstractContextManager["Archive"]):
         register: The notice it obeys.
         capture: Takes contacts in.
         staff: Who may work here.
+        restrictions: Restricts recordings to storage.
+        access_reviews: What a second person has to look at.
         retention: Ends what is over.
         rights: Keeps the requests of persons.
         audit: The log.
@@ -63,7 +69,13 @@ class Archive(AbstractContextManager["Archive"]):
         keys: What keys there are; a new root key.
     """
 
-    def __init__(self, vault: Vault, register: Register, witnesses: Sequence[Witness] = ()) -> None:
+    def __init__(
+        self,
+        vault: Vault,
+        register: Register,
+        witnesses: Sequence[Witness] = (),
+        authenticator: Authenticator | None = None,
+    ) -> None:
         self._vault = vault
         self._is_closed = False
         self.id = vault.archive_id
@@ -73,10 +85,12 @@ class Archive(AbstractContextManager["Archive"]):
         self.capture = Capture(vault, self.audit, register)
         self.retention = Retention(vault, self.audit, register)
         self.rights = Rights(vault, self.audit, register)
+        self.restrictions = Restrictions(vault, self.audit)
+        self.access_reviews = AccessReviews(vault, self.audit)
         self.destroyed_again = DestroyedAgain()
         self.lost_keys: tuple[date, ...] = ()
         self.keys = Keys(vault, self.audit)
-        self._sessions = Sessions(vault, self.audit, register)
+        self._sessions = Sessions(vault, self.audit, register, authenticator)
 
     def __repr__(self) -> str:
         return f"Archive({self.id})"
@@ -90,6 +104,8 @@ class Archive(AbstractContextManager["Archive"]):
         register: Register,
         *,
         witnesses: Sequence[Witness] = (),
+        directory: Directory | None = None,
+        authenticator: Authenticator | None = None,
         clock: Clock = system_clock,
         randomness: Randomness = os.urandom,
     ) -> "Archive":
@@ -102,6 +118,8 @@ class Archive(AbstractContextManager["Archive"]):
             root_key=root_key,
             make_database=open_memory_database,
             witnesses=witnesses,
+            directory=directory,
+            authenticator=authenticator,
             clock=clock,
             randomness=randomness,
         )
@@ -119,6 +137,8 @@ class Archive(AbstractContextManager["Archive"]):
         credentials: Credentials = no_credentials,
         residency: Declarations = NOTHING_DECLARED,
         witnesses: Sequence[Witness] = (),
+        directory: Directory | None = None,
+        authenticator: Authenticator | None = None,
         clock: Clock = system_clock,
         randomness: Randomness = os.urandom,
     ) -> "Archive":
@@ -138,6 +158,8 @@ class Archive(AbstractContextManager["Archive"]):
                 the environment does, as each provider's own tools have it.
             residency: Where servers lie that no provider tells of.
             witnesses: Each is shown every signed checkpoint and keeps it elsewhere; see `kelarec.audit.integrator`.
+            directory: Where staff are known, if the archive is not to keep them itself.
+            authenticator: Tells who the caller of a session is; without one, the staff id given is believed.
             clock: Gives the present as an aware instant.
             randomness: Gives so many random bytes.
 
@@ -165,6 +187,8 @@ class Archive(AbstractContextManager["Archive"]):
                 root_key=root,
                 make_database=lambda: open_database(catalog, must_exist=False),
                 witnesses=witnesses,
+                directory=directory,
+                authenticator=authenticator,
                 clock=clock,
                 randomness=randomness,
             )
@@ -181,6 +205,8 @@ class Archive(AbstractContextManager["Archive"]):
         credentials: Credentials = no_credentials,
         residency: Declarations = NOTHING_DECLARED,
         witnesses: Sequence[Witness] = (),
+        directory: Directory | None = None,
+        authenticator: Authenticator | None = None,
         clock: Clock = system_clock,
         randomness: Randomness = os.urandom,
     ) -> "Archive":
@@ -198,11 +224,11 @@ class Archive(AbstractContextManager["Archive"]):
         """
         source = Source(objects, keys, root_key, secrets, credentials, residency)
         database = open_database(source.place_catalog(catalog), must_exist=True)
-        vault = source.open(database, clock, randomness)
+        vault = source.open(database, clock, randomness, directory)
         try:
             require_schema(database, archive_id=str(vault.archive_id))
             register = read_register(vault, read_description(vault.objects)[1])
-            archive = cls(vault, register, witnesses)
+            archive = cls(vault, register, witnesses, authenticator)
             archive.destroyed_again = destroy_again(vault, archive.audit, register, by=_HERE)
             archive.lost_keys = make_keys_ahead(vault, register)
             found = {
@@ -228,16 +254,18 @@ class Archive(AbstractContextManager["Archive"]):
         root_key: RootKey,
         make_database: Callable[[], Database],
         witnesses: Sequence[Witness],
+        directory: Directory | None,
+        authenticator: Authenticator | None,
         clock: Clock,
         randomness: Randomness,
     ) -> "Archive":
         archive_id = uuid7(clock(), randomness(RANDOM_BYTES))
         keyring = Keyring.create(keys, archive_id, root_key, randomness)
-        vault = Vault(archive_id, objects, keyring, make_database(), clock, randomness)
+        vault = Vault(archive_id, objects, keyring, make_database(), clock, randomness, directory)
         try:
             create_schema(vault.database, catalog_id=str(vault.new_id()), archive_id=str(archive_id))
             write_register(vault, register)
-            archive = cls(vault, register, witnesses)
+            archive = cls(vault, register, witnesses, authenticator)
             try:
                 make_keys_ahead(vault, register)
                 archive.audit.begin()
@@ -252,10 +280,31 @@ class Archive(AbstractContextManager["Archive"]):
             raise
         return archive
 
-    def session(self, *, by: StaffId, purpose: str, matter: str, country: str | None = None) -> Session:
+    def session(
+        self,
+        *,
+        by: StaffId | Credential,
+        purpose: str,
+        matter: str,
+        country: str | None = None,
+        break_glass: str | None = None,
+        restricted_use: str | None = None,
+    ) -> Session:
         """Begin a session: the only way to content and personal data. See `Sessions.begin`."""
         self._require_open()
-        return self._sessions.begin(by=by, purpose=purpose, matter=matter, country=country)
+        return self._sessions.begin(
+            by=by,
+            purpose=purpose,
+            matter=matter,
+            country=country,
+            break_glass=break_glass,
+            restricted_use=restricted_use,
+        )
+
+    def resume(self, session_id: UUID, *, by: StaffId | Credential) -> Session:
+        """Go on in a session that was begun elsewhere. See `Sessions.resume`."""
+        self._require_open()
+        return self._sessions.resume(session_id, by=by)
 
     def close(self) -> None:
         """Write that it closed, and let go of the catalog. Closing it twice is no error."""

@@ -174,6 +174,20 @@ def _rebuild_denied(kind: type[DeniedError], happened: str, lost: str, advice: s
     return kind(happened, lost=lost, advice=advice, clause=clause)
 
 
+class UnknownCallerError(PolicyError):
+    """The application's authenticator does not say who the caller is; the attempt is in the log."""
+
+    code = "unknown-caller"
+    default_advice = "Log in again."
+
+
+class StandingDisclosureError(OutsideNoticeError):
+    """A standing or recurring disclosure was asked for; the notice has none (notice, section 7)."""
+
+    code = "standing-disclosure"
+    default_advice = "Disclose once, to one recipient, on one legal ground; ask anew for the next time."
+
+
 class ExpiredError(DeniedError):
     """The recording's retention has ended; nothing may be read any more (notice, section 9)."""
 
@@ -359,6 +373,13 @@ class ForkedError(KelarecError, RuntimeError):
 
     code = "forked"
     default_advice = "Open the archive anew in the child process."
+
+
+class DirectoryError(KelarecError, RuntimeError):
+    """The directory of staff cannot be asked, so nobody can be told from anybody; nothing was given."""
+
+    code = "directory"
+    default_advice = "Mend the directory that the archive was opened with, and repeat."
 
 
 class KeyUnavailableError(KelarecError, LookupError):

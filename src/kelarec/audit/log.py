@@ -1,10 +1,10 @@
 """The log: entries written in the transaction of the change they tell of, read by those whose role grants it."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Connection, Select, func, insert, literal, select, text, union_all
@@ -14,12 +14,12 @@ from kelarec.audit.consultations import CONSULTING
 from kelarec.audit.entries import Entry, EntryKind
 from kelarec.audit.integrator import Integrator, TreeHead, Witness
 from kelarec.audit.leaf import commit, open_commitment
-from kelarec.domain.access_rule import SessionTerms
 from kelarec.domain.instants import helsinki_date, to_utc
 from kelarec.domain.people import Actor, StaffId, System
 from kelarec.domain.register import Register
+from kelarec.domain.session_terms import SessionTerms
 from kelarec.domain.staff_acts import Act
-from kelarec.errors import DeniedError, IntegrityError
+from kelarec.errors import DeniedError, DirectoryError, IntegrityError
 from kelarec.storage import catalog_tables as tables
 from kelarec.storage.compiled import insert_now
 from kelarec.storage.recordings import microseconds
@@ -43,6 +43,8 @@ _HALVES: Final = tuple(
     )
 )
 _LOG: Final = union_all(*_HALVES).subquery("log")
+_OLDEST_WAITING: Final = select(func.min(tables.waiting.c.at))
+_Done = TypeVar("_Done")
 
 
 class AuditLog:
@@ -163,10 +165,21 @@ class AuditLog:
         Raises:
             ClockError, CatalogMismatchError, ForkedLogError, IntegrityError, StorageError: As `integrate`.
         """
+        self.run_when_current(lambda _: None)
+
+    def run_when_current(self, work: Callable[[Connection], _Done]) -> _Done:
+        """Run one transaction over a log that does not stand still; integrate before it what has waited too long.
+
+        Raises:
+            ClockError, CatalogMismatchError, ForkedLogError, IntegrityError, StorageError: As `integrate`.
+        """
         with self._vault.database.begin() as connection:
-            oldest = connection.execute(select(func.min(tables.waiting.c.at))).scalar_one()
-        if oldest is not None and oldest < microseconds(self._vault.now() - LONGEST_WAIT):
-            self._integrator.integrate()
+            oldest = connection.execute(_OLDEST_WAITING).scalar_one()
+            if oldest is None or oldest >= microseconds(self._vault.now() - LONGEST_WAIT):
+                return work(connection)
+        self._integrator.integrate()
+        with self._vault.database.begin() as connection:
+            return work(connection)
 
     def count_waiting(self) -> int:
         """Return how many entries are not yet under a signed checkpoint's tree."""
@@ -192,18 +205,24 @@ class AuditLog:
 
         Raises:
             DeniedError: The staff member is unknown, has no commitment in force, or no role that grants it.
+            DirectoryError: The directory of staff cannot be asked, so it is refused; the refusal is in the log.
         """
         if isinstance(by, System):
             return
-        clause = self._clause_against(by, act)
+        try:
+            clause = self._clause_against(by, act)
+        except DirectoryError:
+            self.write(self.new_entry(EntryKind.DENIED, by, act=act.value, clause="directory"))
+            raise
         if clause is not None:
             entry = self.new_entry(EntryKind.DENIED, by, act=act.value, clause=clause)
             advice = "Ask someone whose role grants it and whose commitment is in force; the denial is in the log."
             raise self.deny(entry, f"{by} may not {act.value}: {clause}.", clause=clause, advice=advice)
 
     def _clause_against(self, by: StaffId, act: Act) -> str | None:
+        find_member = self._staff.ask(by)
         with self._vault.database.begin() as connection:
-            member = self._staff.find(connection, by)
+            member = find_member(connection)
         if member is None:
             return "known-staff"
         if not any(each.is_in_force(helsinki_date(self._vault.now())) for each in member.commitments):

@@ -1,5 +1,6 @@
 """A recording (tallenne): one call or chat that the archive keeps."""
 
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -9,7 +10,7 @@ from attrs.validators import deep_iterable, ge, instance_of, matches_re, optiona
 
 from kelarec.domain.codes import Direction, Kind, State, is_code, to_codes
 from kelarec.domain.contact import Contact
-from kelarec.domain.free_text import require_text
+from kelarec.domain.free_text import require_impersonal, require_text
 from kelarec.domain.instants import end_of, helsinki_date, to_utc
 from kelarec.domain.people import StaffId
 from kelarec.errors import EndBeforeStartError
@@ -76,13 +77,14 @@ class Part:
     """One piece of a recording's content.
 
     Attributes:
-        name: ``audio`` or ``chat``.
+        name: ``audio`` or ``chat``; of a masked copy ``masked-audio-2``, with the revision that it came with.
         media_type: Such as ``audio/wav``.
         length: Bytes of plaintext.
         object_name: The random name of the sealed object.
         header: The first 56 bytes of the sealed object, salt and commitment, in base64: with it and the length a seek
             is one request.
         sealing: The format of the sealed object.
+        masked_for: The purpose for which it is a masked copy, or None if it is the original.
     """
 
     name: str = field(validator=is_code)
@@ -91,6 +93,11 @@ class Part:
     object_name: str = field(validator=is_code)
     header: str | None = field(default=None, validator=optional(matches_re(r"[A-Za-z0-9+/]{75}=")))
     sealing: str = field(default=SEALING, validator=is_code)
+    masked_for: str | None = field(default=None, validator=optional(is_code))
+
+
+def _to_plans(plans: Iterable[str]) -> frozenset[str]:
+    return frozenset(require_impersonal(plan, "training plan") for plan in plans)
 
 
 def _to_reason(text: object) -> str:
@@ -124,16 +131,25 @@ class RecordingDetails:
         contact: The contact as the contact centre told it.
         categories: The register's codes of the data categories that are known to occur.
         source: Who gave the information (notice, section 6): ``customer``, or ``adviser`` in support contacts.
-        parts: The pieces of content.
+        parts: The pieces of content, and masked copies of them.
+        training_plans: The matters of the training plans that it was selected for.
         restriction: Why it may only be stored, if that is so.
     """
 
     contact: Contact = field(validator=instance_of(Contact), repr=False)
     categories: frozenset[str] = field(default=frozenset(), converter=to_codes)
     parts: tuple[Part, ...] = field(validator=deep_iterable(instance_of(Part)))
+    training_plans: frozenset[str] = field(default=frozenset(), converter=_to_plans)
     restriction: Restriction | None = field(default=None, validator=optional(instance_of(Restriction)))
 
     @property
     def source(self) -> str:
         """Who gave the information: the customer, or the adviser in support contacts (notice, section 6)."""
         return "adviser" if self.contact.kind.is_support else "customer"
+
+    def find_part(self, name: str, *, masked_for: str | None = None) -> Part | None:
+        """Return the original part of a name, or the copy of it that was masked for a purpose, or None."""
+        if masked_for is None:
+            return next((each for each in self.parts if each.masked_for is None and each.name == name), None)
+        copies = (each for each in self.parts if each.masked_for == masked_for)
+        return next((each for each in copies if each.name.startswith(f"masked-{name}-")), None)

@@ -29,6 +29,7 @@ from kelarec.domain.notice_facts import (
     to_text_or_none,
 )
 from kelarec.domain.register_rules import STATUTORY_PURPOSES, iter_contradictions
+from kelarec.domain.restricted_use import RestrictedUse
 from kelarec.domain.retention import RetentionPolicy
 from kelarec.domain.staff_acts import Act
 from kelarec.errors import InvalidValueError, OutsideNoticeError, UnknownLineError
@@ -57,6 +58,7 @@ class Purpose:
     Attributes:
         legal_basis: In the notice's words.
         article_6: The letter of Art. 6(1), which the notice leaves open, or None.
+        shows_masked_only: Whether those who work for it see masked details and masked copies only, and look nobody up.
     """
 
     code: str = field(validator=is_code)
@@ -65,6 +67,7 @@ class Purpose:
     legal_basis: Label = field(validator=instance_of(Label))
     article_6: str | None = field(default=None, validator=optional(_is_letter_of_article_6))
     valid: Validity = field(default=ALWAYS, validator=instance_of(Validity))
+    shows_masked_only: bool = field(default=False, validator=instance_of(bool))
 
 
 class Coverage(StrEnum):
@@ -155,14 +158,29 @@ def _to_acts(acts: Iterable[str]) -> frozenset[Act]:
     return frozenset(Act(each) for each in acts)
 
 
+def _to_restricted_uses(uses: Iterable[str]) -> frozenset[RestrictedUse]:
+    return frozenset(RestrictedUse(each) for each in uses)
+
+
 @frozen(kw_only=True)
 class Role:
-    """What a staff role may do, and for which purposes (käyttöoikeudet; notice, section 10)."""
+    """What a staff role may do, and for which purposes (käyttöoikeudet; notice, section 10).
+
+    Attributes:
+        acts: What it may do.
+        purposes: What for.
+        restricted_uses: For which uses of Art. 18(2) it may use restricted recordings.
+    """
 
     code: str = field(validator=is_code)
     label: Label = field(validator=instance_of(Label))
     acts: frozenset[Act] = field(converter=_to_acts)
     purposes: frozenset[str] = field(converter=to_codes)
+    restricted_uses: frozenset[RestrictedUse] = field(default=frozenset(), converter=_to_restricted_uses)
+
+    def grants(self, act: Act, purpose: str) -> bool:
+        """Whether it may do an act for a purpose."""
+        return act in self.acts and purpose in self.purposes
 
 
 @frozen(kw_only=True)
@@ -179,10 +197,6 @@ class Channel:
     url: str | None = field(default=None, converter=to_text_or_none, validator=optional(is_web_address))
     served_by: frozenset[str] = field(converter=to_codes, validator=is_not_empty)
     valid: Validity = field(default=ALWAYS, validator=instance_of(Validity))
-
-
-def _to_labels(labels: Iterable[Label]) -> tuple[Label, ...]:
-    return tuple(labels)
 
 
 def _to_eea_countries(countries: Iterable[str]) -> tuple[str, ...]:
@@ -222,6 +236,7 @@ class Register:
         retention: How long recordings are kept (notice, section 9).
         retention_starts: From when, in words, where the notice says so; the archive counts from the contact's start.
         log_retention: How long log entries tell whom they concern; the notice is silent, so this is configuration.
+        disclosure_retention: How long the register of disclosures is kept, from each disclosure on; configuration, too.
         rights: Each with its channels (notice, sections 11 to 13).
         notice_url: Where the notice is published.
 
@@ -250,6 +265,9 @@ class Register:
     retention: RetentionPolicy = field(validator=instance_of(RetentionPolicy))
     retention_starts: Label | None = field(default=None, validator=optional(instance_of(Label)))
     log_retention: RetentionPolicy = field(validator=instance_of(RetentionPolicy))
+    disclosure_retention: RetentionPolicy = field(
+        default=RetentionPolicy(years=5), validator=instance_of(RetentionPolicy)
+    )
     protection: tuple[Label, ...] = _declarations(Label)
     roles: tuple[Role, ...] = _declarations(Role)
     channels: tuple[Channel, ...] = _declarations(Channel)
@@ -286,6 +304,10 @@ class Register:
     def has_purpose(self, code: str, *, on: date | None = None) -> bool:
         """Whether the notice or the law declares a purpose; on one Helsinki date, or ever."""
         return code in STATUTORY_PURPOSES or any(each.code == code for each in _holding(self.purposes, on))
+
+    def shows_masked_only(self, purpose_code: str) -> bool:
+        """Whether a purpose is one for which only masked copies are seen, such as training (notice, section 4)."""
+        return any(each.shows_masked_only for each in self.purposes if each.code == purpose_code)
 
     def find_role(self, code: str) -> Role | None:
         """Return a declared role, or None."""

@@ -19,13 +19,13 @@ from kelarec.domain.register import (
     Register,
     Role,
 )
+from kelarec.domain.register_rules import DATA_SUBJECT_RIGHT, LEGAL_CLAIM
+from kelarec.domain.restricted_use import RestrictedUse
 from kelarec.domain.retention import RetentionPolicy
 from kelarec.domain.staff_acts import Act
 
 VERIFY_SERVICE_EVENT = "verify-service-event"
 STAFF_TRAINING = "staff-training"
-DATA_SUBJECT_RIGHT = "data-subject-right"
-LEGAL_CLAIM = "legal-claim"
 
 _SWITCHBOARD = "020 634 11"
 _BOTH_WAYS = (Direction.INBOUND, Direction.OUTBOUND)
@@ -92,6 +92,7 @@ _PURPOSES = (  # section 4, and what the law demands whatever a notice says
         ),
         rank=Rank.SECONDARY,
         legal_basis=_STATUTORY_TASKS,
+        shows_masked_only=True,
     ),
     Purpose(
         code=DATA_SUBJECT_RIGHT,
@@ -203,29 +204,76 @@ _PROTECTION = (  # section 10
     ),
 )
 
-_ROLES = (  # configuration: who may do what is the controller's to decide within section 10
+_LISTENING = (Act.DETAILS, Act.OPEN, Act.CLIP, Act.READ_CHAT)
+_ROLES = (  # configuration: who may do what is the controller's to decide within sections 4 and 10
     Role(
         code="adviser",
         label=Label("palveluneuvoja", "servicerådgivare", "adviser"),
-        acts=[Act.FIND, Act.DETAILS, Act.OPEN],
-        purposes=[VERIFY_SERVICE_EVENT],
+        acts=[Act.FIND, *_LISTENING],
+        purposes=[VERIFY_SERVICE_EVENT, STAFF_TRAINING],
+    ),
+    Role(
+        code="support-expert",
+        label=Label("taustatuen asiantuntija", "sakkunnig vid bakgrundsstödet", "support expert"),
+        acts=[Act.FIND, *_LISTENING],
+        purposes=[VERIFY_SERVICE_EVENT, STAFF_TRAINING],
+    ),
+    Role(
+        code="supervisor",
+        label=Label("esihenkilö", "chef", "supervisor"),
+        acts=[Act.FIND, *_LISTENING, Act.MASK],
+        purposes=[VERIFY_SERVICE_EVENT, STAFF_TRAINING],
+    ),
+    Role(
+        code="trainer",
+        label=Label("kouluttaja", "utbildare", "trainer"),
+        acts=[*_LISTENING, Act.MASK, Act.SELECT],
+        purposes=[STAFF_TRAINING],
     ),
     Role(
         code="registry-officer",
         label=Label("kirjaamon virkailija", "registrator", "registry officer"),
-        acts=[Act.FIND, Act.DETAILS, Act.OPEN, Act.RECEIVE_REQUEST],
+        acts=[
+            Act.FIND,
+            *_LISTENING,
+            Act.HAND_OUT,
+            Act.MASK,
+            Act.LIST_DISCLOSURES,
+            Act.RECEIVE_REQUEST,
+            Act.RESTRICT,
+        ],
         purposes=[DATA_SUBJECT_RIGHT],
+        restricted_uses=[RestrictedUse.CONSENT],
     ),
     Role(
         code="data-protection-officer",
         label=Label("tietosuojavastaava", "dataskyddsombud", "data protection officer"),
-        acts=[Act.FIND, Act.DETAILS, Act.OPEN, Act.RECEIVE_REQUEST, Act.READ_LOG, Act.EXPORT_DATA_KEY],
+        acts=[
+            Act.FIND,
+            *_LISTENING,
+            Act.HAND_OUT,
+            Act.MASK,
+            Act.DISCLOSE,
+            Act.LIST_DISCLOSURES,
+            Act.RECEIVE_REQUEST,
+            Act.RESTRICT,
+            Act.READ_LOG,
+            Act.REVIEW_ACCESS,
+            Act.EXPORT_DATA_KEY,
+        ],
         purposes=[DATA_SUBJECT_RIGHT, LEGAL_CLAIM],
+        restricted_uses=list(RestrictedUse),
     ),
     Role(
         code="operator",
         label=Label("järjestelmän ylläpitäjä", "systemoperatör", "operator"),
         acts=[Act.ENROL_STAFF, Act.STORE, Act.SWEEP, Act.ROTATE_ROOT_KEY],
+        purposes=[],
+    ),
+    Role(
+        code="auditor",
+        label=Label("tarkastaja", "revisor", "auditor"),
+        acts=[Act.READ_LOG, Act.REVIEW_ACCESS],
         purposes=[],
     ),
 )
@@ -312,6 +360,7 @@ def kela_register(*, contact_point: ContactPoint | str, article_6: str | None = 
         processing_countries=(),  # section 8 names none; that none lies outside the EU/EEA holds for every register
         retention=RetentionPolicy(years=1),  # section 9
         log_retention=RetentionPolicy(years=5),  # configuration: the notice is silent
+        disclosure_retention=RetentionPolicy(years=5),  # configuration: the notice is silent
         protection=_PROTECTION,
         roles=_ROLES,
         channels=_CHANNELS,

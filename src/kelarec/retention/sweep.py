@@ -20,6 +20,7 @@ from kelarec.domain.register import Register
 from kelarec.domain.staff_acts import Act
 from kelarec.errors import ClockError
 from kelarec.storage import catalog_tables as tables
+from kelarec.storage.disclosures import DisclosureRegister
 from kelarec.storage.keyring import TURN
 from kelarec.storage.keys_ahead import make_keys_ahead
 from kelarec.storage.recordings import Recordings, microseconds
@@ -83,11 +84,16 @@ class Retention:
         make_keys_ahead(self._vault, self._register)
         with self._vault.database.begin() as connection:
             connection.execute(delete(tables.sessions).where(tables.sessions.c.ends_at <= microseconds(now)))
+            DisclosureRegister(self._vault).remove_before(connection, today)
         return swept
 
     def _find_due(self, today: date) -> list[date]:
         with self._vault.database.begin() as connection:
             due = set(self._recordings.iter_dates_before(connection, today))
+            disclosed = (
+                select(tables.disclosures.c.ends_on).where(tables.disclosures.c.ends_on < today.toordinal()).distinct()
+            )
+            due.update(date.fromordinal(each) for each in connection.execute(disclosed).scalars())
             for log in _LOG_TABLES:
                 told = select(log.c.ends_on).where(log.c.ends_on < today.toordinal(), log.c.actor != "").distinct()
                 due.update(date.fromordinal(each) for each in connection.execute(told).scalars())

@@ -68,6 +68,10 @@ class Record:
         if self.details.restriction is not None and self.recording.state is not State.RESTRICTED:
             raise InvalidValueError("A recording that is not restricted has a reason for a restriction.")
 
+    def change_details(self, details: RecordingDetails) -> "Record":
+        """Return the next version, with other details."""
+        return Record(self.revision + 1, self.recording, details)
+
     def restrict(self, restriction: Restriction) -> "Record":
         """Return the next version: stored only, and why (Art. 18)."""
         recording = evolve(self.recording, state=State.RESTRICTED)
@@ -189,6 +193,10 @@ class Recordings:
     def _review_dates(self, connection: Connection, recording_id: UUID) -> set[date]:
         rows = execute_now(connection, _FIND_WRAPS, {"wanted": recording_id.bytes})
         return {to_date(row.review_on) for row in rows}
+
+    def remove_part(self, recording: Recording, part: Part) -> None:
+        """Remove the object of a part that no record in force names any more."""
+        self._vault.objects.delete(f"{_folder(recording.id, recording.recorded_on)}/{part.object_name}")
 
     def discard(self, recording_id: UUID, recorded_on: date) -> None:
         """Remove all objects of a recording."""

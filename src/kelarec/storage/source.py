@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from attrs import field, frozen
 
+from kelarec.domain.staff import Directory
 from kelarec.errors import CatalogError, ClockError
 from kelarec.storage.apart import require_places_apart
 from kelarec.storage.description import read_description
@@ -91,7 +92,9 @@ class Source:
         with new_places(places, lambda place: self._open(place, randomness)) as (store, *copies):
             yield store, join_copies(copies)
 
-    def open(self, database: Database, clock: Clock, randomness: Randomness) -> Vault:
+    def open(
+        self, database: Database, clock: Clock, randomness: Randomness, directory: Directory | None = None
+    ) -> Vault:
         """Open objects and keys beside a catalog, which is closed if that fails.
 
         Raises:
@@ -108,7 +111,7 @@ class Source:
         except BaseException:
             database.close()
             raise
-        return Vault(archive_id, objects, keyring, database, clock, randomness)
+        return Vault(archive_id, objects, keyring, database, clock, randomness, directory)
 
     def open_bare(self) -> Vault:
         """Open objects and keys beside an empty catalog, for work that has no need of catalog and clock."""

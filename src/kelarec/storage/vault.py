@@ -1,12 +1,13 @@
 """The vault: the objects, keys and catalog of one archive, and the clock and randomness they work with."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from attrs import Factory, field, frozen
 
 from kelarec.domain.instants import to_utc
+from kelarec.domain.staff import Directory
 from kelarec.domain.uuid7 import RANDOM_BYTES, uuid7
 from kelarec.storage.engine import Database
 from kelarec.storage.envelopes import Subject, make_data_key, open_document, seal_document
@@ -25,6 +26,7 @@ class Vault:
     Attributes:
         clock: Gives the present as an aware instant.
         randomness: Gives so many random bytes.
+        directory: Where staff are known, or None if the archive keeps them itself.
         index_keys: Makes the tokens that recordings are found by.
     """
 
@@ -34,6 +36,7 @@ class Vault:
     database: Database = field(repr=False)
     clock: Clock = field(repr=False)
     randomness: Randomness = field(repr=False)
+    directory: Directory | None = field(default=None, repr=False)
     index_keys: IndexKeys = field(
         init=False, repr=False, eq=False, default=Factory(lambda self: IndexKeys(self.keyring), takes_self=True)
     )
@@ -65,7 +68,21 @@ class Vault:
             ObjectExistsError: There is an object of that name.
             StorageError: The medium refuses.
         """
-        data_key = make_data_key(self.keyring, STANDING, subject, self.randomness)
+        return self._write(path, STANDING, subject, content)
+
+    def write_until(self, day: date, path: str, subject: Subject, content: bytes) -> bytes:
+        """Write a document that is kept through a date as a sealed object, and return the envelope.
+
+        Raises:
+            KeyUnavailableError: The date is over.
+            ObjectExistsError: There is an object of that name.
+            StorageError: The medium refuses.
+        """
+        self.keyring.get_or_make(day, self.now())
+        return self._write(path, day.isoformat(), subject, content)
+
+    def _write(self, path: str, key_id: str, subject: Subject, content: bytes) -> bytes:
+        data_key = make_data_key(self.keyring, key_id, subject, self.randomness)
         envelope = seal_document(data_key, subject, content)
         self.objects.write(path, [envelope])
         return envelope

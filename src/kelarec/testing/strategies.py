@@ -78,6 +78,7 @@ def contacts(draw: st.DrawFn) -> Contact:
         support_expert_id=draw(st.none() | staff_ids()) if kind.is_support else None,
         others=tuple(draw(st.lists(persons(), max_size=2))),
         matter=draw(st.none() | st.integers(1, 9999).map(lambda number: f"KELA-2026-{number}")),
+        unit=draw(st.none() | st.integers(1, 99).map(lambda number: f"unit-{number}")),
     )
 
 
