@@ -48,9 +48,8 @@ class Staff:
         entry = self._log.new_entry(
             EntryKind.STAFF_ENROLLED, by, staff=member.id.text, record_sha256=hashlib.sha256(envelope).hexdigest()
         )
-        try:
-            with self._log.transaction(entry) as connection:
-                self._directory.put(connection, member, path, envelope)
-        except BaseException:
-            self._vault.objects.delete(path)
-            raise
+        with (
+            self._log.or_discard(lambda: self._vault.objects.delete(path)),
+            self._log.transaction(entry) as connection,
+        ):
+            self._directory.put(connection, member, path, envelope)

@@ -5,6 +5,7 @@ Never an identity code, never content: what people write, such as a matter, is c
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 from attrs import field, frozen
@@ -33,6 +34,32 @@ class EntryKind(StrEnum):
     REQUEST_RECEIVED = "request-received"
     KEYS_DESTROYED = "keys-destroyed"
     LOG_READ = "log-read"
+    RECORDING_CHANGED = "recording-changed"
+    CATALOG_REBUILT = "catalog-rebuilt"
+    COMPARISON_BEGUN = "comparison-begun"
+    COMPARISON_ENDED = "comparison-ended"
+
+
+WITHOUT_HASHES: Final = frozenset(
+    {
+        EntryKind.ARCHIVE_CREATED,
+        EntryKind.ARCHIVE_OPENED,
+        EntryKind.ARCHIVE_CLOSED,
+        EntryKind.SESSION_BEGUN,
+        EntryKind.SESSION_ENDED,
+        EntryKind.LOOKED_UP,
+        EntryKind.DETAILS_SHOWN,
+        EntryKind.CONTENT_OPENED,
+        EntryKind.CONTENT_HEARD,
+        EntryKind.DENIED,
+        EntryKind.KEYS_DESTROYED,
+        EntryKind.LOG_READ,
+        EntryKind.CATALOG_REBUILT,
+        EntryKind.COMPARISON_BEGUN,
+        EntryKind.COMPARISON_ENDED,
+    }
+)
+"""Kinds that never tell the hash of an object; whoever looks for hashes leaves them closed."""
 
 
 def _to_texts(facts: "dict[str, str]") -> "dict[str, str]":

@@ -24,6 +24,7 @@ from attrs import frozen
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection, delete, func, insert, select, update
 
+from kelarec.audit import succession
 from kelarec.audit.note import sign_note
 from kelarec.audit.proofs import verify_consistency
 from kelarec.audit.tiles import consistency_proof, grow
@@ -39,7 +40,6 @@ from kelarec.audit.verify import (
 )
 from kelarec.errors import (
     CatalogError,
-    CatalogMismatchError,
     ClockError,
     ForkedLogError,
     IntegrityError,
@@ -59,7 +59,6 @@ _LEASE_FOR: Final = timedelta(seconds=30)
 _PAUSE: Final = timedelta(seconds=2)
 _NOBODY: Final = ""
 _LOGGER: Final = logging.getLogger("kelarec.audit")
-_CATALOG_FIRST_LINE: Final = "kelarec catalog v1"
 
 Witness = Callable[[bytes], bytes | None]
 """Takes a signed checkpoint and keeps it elsewhere; may return a signature line (c2sp.org/tlog-cosignature) for it."""
@@ -93,7 +92,7 @@ class Integrator:
 
     def begin_log(self) -> None:
         """Write the catalog's id and the public key of a new archive."""
-        self._vault.objects.write(f"{FOLDER}/catalog", [self._describe_catalog()])
+        succession.begin(self._vault.objects, self._read_catalog_id())
         self._vault.objects.write(f"{FOLDER}/key", [f"{self.vkey}\n".encode()])
 
     def find_head(self) -> TreeHead | None:
@@ -256,6 +255,7 @@ class Integrator:
         self._write_same(f"{FOLDER}/checkpoints/{checkpoint.size:020}", note)
         note = self._show_witnesses(note)
         self._require_lease()
+        self._require_own_catalog()
         self._vault.objects.replace(f"{FOLDER}/checkpoint", note)
         return TreeHead(checkpoint, note)
 
@@ -302,10 +302,9 @@ class Integrator:
         except ObjectNotFoundError:
             return None
 
-    def _describe_catalog(self) -> bytes:
+    def _read_catalog_id(self) -> str:
         with self._vault.database.begin() as connection:
-            return f"{_CATALOG_FIRST_LINE}\n{read_catalog_fact(connection, 'catalog')}\n".encode()
+            return read_catalog_fact(connection, "catalog")
 
     def _require_own_catalog(self) -> None:
-        if self._read("catalog") != self._describe_catalog():
-            raise CatalogMismatchError("Another catalog numbers this archive's log entries.")
+        succession.require_in_charge(self._vault.objects, self._read_catalog_id())

@@ -1,7 +1,7 @@
 """The log: entries written in the transaction of the change they tell of, read by those whose role grants it."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from typing import Any, Final
@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, func, insert, select
 
+from kelarec.audit import succession
 from kelarec.audit.background import Background
 from kelarec.audit.consultations import CONSULTING
 from kelarec.audit.entries import Entry, EntryKind
@@ -21,7 +22,7 @@ from kelarec.domain.register import Register
 from kelarec.domain.staff_acts import Act
 from kelarec.errors import DeniedError, IntegrityError
 from kelarec.storage import catalog_tables as tables
-from kelarec.storage.engine import insert_now
+from kelarec.storage.engine import insert_now, read_catalog_fact
 from kelarec.storage.recordings import microseconds
 from kelarec.storage.staff_directory import StaffDirectory
 from kelarec.storage.vault import Vault
@@ -44,6 +45,7 @@ class AuditLog:
         self._background = Background(self._integrate_behind)
         self._register = register
         self._staff = StaffDirectory(vault)
+        self._catalog_id = ""
 
     def new_entry(
         self,
@@ -68,7 +70,14 @@ class AuditLog:
         )
 
     def append(self, connection: Connection, entry: Entry) -> None:
-        """Write an entry in a transaction; it is there if and only if the rest of the transaction is."""
+        """Write an entry in a transaction; it is there if and only if the rest of the transaction is.
+
+        Whatever the entry tells of is durable in the objects before.
+
+        Raises:
+            CatalogMismatchError: Another catalog has taken over; the transaction must not be committed.
+        """
+        self._require_in_charge(connection)
         ends_on = self._register.log_retention.last_day(entry.at)
         key = self._vault.keyring.get_or_make(ends_on).wrapping
         committed = commit(entry, self._vault.randomness)
@@ -89,6 +98,24 @@ class AuditLog:
                 "leaf": committed.leaf,
             },
         )
+
+    def _require_in_charge(self, connection: Connection) -> None:
+        if not self._catalog_id:  # never asked again: the catalog that was opened is the one that has to be in charge
+            self._catalog_id = read_catalog_fact(connection, "catalog")
+        succession.require_in_charge(self._vault.objects, self._catalog_id)
+
+    @contextmanager
+    def or_discard(self, discard: Callable[[], object]) -> Iterator[None]:
+        """Run a block, and discard what it has written if it fails.
+
+        Once another catalog has taken over nothing is discarded: that one may have counted the objects in already.
+        """
+        try:
+            yield
+        except BaseException:
+            if succession.find_in_charge(self._vault.objects) in {self._catalog_id, None}:
+                discard()
+            raise
 
     @contextmanager
     def transaction(self, entry: Entry) -> Iterator[Connection]:

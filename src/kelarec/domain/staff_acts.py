@@ -14,3 +14,5 @@ class Act(StrEnum):
     ENROL_STAFF = "enrol-staff"
     STORE = "store"
     SWEEP = "sweep"
+    VERIFY = "verify"
+    REBUILD = "rebuild"

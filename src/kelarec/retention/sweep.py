@@ -98,7 +98,7 @@ class Retention:
             silent = connection.execute(
                 update(tables.entries)
                 .where(entries.ends_on == day.toordinal(), entries.actor != "")
-                .values(actor="", recording_id=None, session_id=None, purpose=None, payload=b"")
+                .values(id=b"", actor="", recording_id=None, session_id=None, purpose=None, payload=b"")
             ).rowcount
             self._recordings.delete_rows(connection, day)
             self._log.append(

@@ -16,7 +16,7 @@ from kelarec.domain.subject_request import SubjectRequest
 from kelarec.errors import RequestError
 from kelarec.storage import catalog_tables as tables
 from kelarec.storage.json_form import to_json
-from kelarec.storage.recordings import microseconds
+from kelarec.storage.request_rows import to_row
 from kelarec.storage.vault import Vault
 
 
@@ -70,19 +70,9 @@ class Rights:
             right=request.kind.value,
             due_on=received.deadline.due_on.isoformat(),
         )
-        try:
-            with self._log.transaction(entry) as connection:
-                connection.execute(
-                    insert(tables.requests).values(
-                        id=received.id.bytes,
-                        kind=request.kind.value,
-                        received_at=microseconds(request.received_at),
-                        due_on=received.deadline.due_on.toordinal(),
-                        request_object=path,
-                        request=envelope,
-                    )
-                )
-        except BaseException:
-            self._vault.objects.delete(path)
-            raise
+        with (
+            self._log.or_discard(lambda: self._vault.objects.delete(path)),
+            self._log.transaction(entry) as connection,
+        ):
+            connection.execute(insert(tables.requests), to_row(received.id, request, path, envelope))
         return received

@@ -104,8 +104,7 @@ class Recordings:
 
     def insert(self, connection: Connection, written: WrittenRecord) -> None:
         """Make the row of a record and the tokens by which its persons are found."""
-        row = _clear_columns(written.record)
-        connection.execute(insert(tables.recordings).values(record_object=written.path, record=written.envelope, **row))
+        connection.execute(insert(tables.recordings), self.to_row(written))
         self._insert_tokens(connection, written.record)
 
     def replace(self, connection: Connection, written: WrittenRecord) -> None:
@@ -114,27 +113,38 @@ class Recordings:
         Raises:
             ChangedMeanwhileError: Somebody else was quicker, or the recording is gone.
         """
-        row = _clear_columns(written.record)
+        row = self.to_row(written)
         recordings = tables.recordings.c
         replaced = connection.execute(
             update(tables.recordings)
             .where(recordings.id == row["id"], recordings.revision == written.record.revision - 1)
-            .values(record_object=written.path, record=written.envelope, **row)
+            .values(**row)
         ).rowcount
         if not replaced:
             raise ChangedMeanwhileError(f"The recording {written.record.recording.id} was changed meanwhile.")
         connection.execute(delete(tables.tokens).where(tables.tokens.c.recording_id == row["id"]))
         self._insert_tokens(connection, written.record)
 
-    def _insert_tokens(self, connection: Connection, record: Record) -> None:
+    def to_row(self, written: WrittenRecord) -> dict[str, object]:
+        """Return the row that follows from a record."""
+        return {**_clear_columns(written.record), "record_object": written.path, "record": written.envelope}
+
+    def to_token_rows(self, record: Record) -> list[dict[str, object]]:
+        """Return the rows of the tokens by which the persons of a record are found, in order.
+
+        Raises:
+            KeyUnavailableError: The index key of its last day kept is not there.
+        """
         index_key = self._vault.keyring.get(record.recording.kept_through.isoformat()).index
         found_by = {
             token(index_key, identifier)
             for person in record.details.contact.persons
             for identifier in person.identifiers
         }
-        if found_by:
-            rows = [{"token": each, "recording_id": record.recording.id.bytes} for each in sorted(found_by)]
+        return [{"token": each, "recording_id": record.recording.id.bytes} for each in sorted(found_by)]
+
+    def _insert_tokens(self, connection: Connection, record: Record) -> None:
+        if rows := self.to_token_rows(record):
             connection.execute(insert(tables.tokens), rows)
 
     def discard(self, recording_id: UUID, recorded_on: date) -> None:

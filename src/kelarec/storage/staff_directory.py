@@ -28,7 +28,7 @@ class StaffDirectory:
     def put(self, connection: Connection, member: StaffMember, path: str, envelope: bytes) -> None:
         """Make a staff member's newest version the one in force."""
         connection.execute(delete(tables.staff).where(tables.staff.c.id == member.id.text))
-        connection.execute(insert(tables.staff).values(id=member.id.text, member_object=path, member=envelope))
+        connection.execute(insert(tables.staff), to_row(member, path, envelope))
 
     def find(self, connection: Connection, staff_id: StaffId) -> StaffMember | None:
         """Return what is known of a staff member, or None."""
@@ -38,3 +38,8 @@ class StaffDirectory:
         if envelope is None:
             return None
         return from_json(self._vault.open_envelope(self._vault.subject("staff", staff_id.text), envelope), StaffMember)
+
+
+def to_row(member: StaffMember, path: str, envelope: bytes) -> dict[str, object]:
+    """Return the row that follows from a version of a staff member."""
+    return {"id": member.id.text, "member_object": path, "member": envelope}
