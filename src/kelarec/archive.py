@@ -3,12 +3,15 @@
 import os
 import shutil
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Final
 from urllib.parse import quote
+
+from attrs import evolve
 
 from kelarec.access.enrolment import Staff
 from kelarec.access.session import Session
@@ -17,26 +20,32 @@ from kelarec.audit.entries import EntryKind
 from kelarec.audit.integrator import Witness
 from kelarec.audit.log import AuditLog
 from kelarec.capture.store import Capture
-from kelarec.domain.people import StaffId, System
+from kelarec.domain.people import Actor, StaffId, System
 from kelarec.domain.register import Register
+from kelarec.domain.staff_acts import Act
 from kelarec.domain.uuid7 import RANDOM_BYTES, uuid7
-from kelarec.errors import ArchiveExistsError, ClosedError
+from kelarec.errors import ArchiveExistsError, ClosedError, InvalidValueError
+from kelarec.oversight.bulk import ShowProgress, open_bulk
+from kelarec.oversight.rebuild import Rebuild, Rebuilt
 from kelarec.retention.sweep import Retention
 from kelarec.rights.receive import Rights
 from kelarec.storage.description import read_description, read_register, write_description, write_register
 from kelarec.storage.engine import (
     POSTGRESQL,
     Database,
+    begin_catalog,
     create_schema,
     find_sqlite_file,
     open_database,
     open_memory_database,
-    require_schema,
+    require_own,
 )
 from kelarec.storage.keyring import Keyring
+from kelarec.storage.migrations import migrate
 from kelarec.storage.objects import FolderObjects, MemoryObjects, ObjectPlace
 from kelarec.storage.places import Place, require_apart
 from kelarec.storage.roots import LocalRootKey, RootKey, load_root_key
+from kelarec.storage.source import Source
 from kelarec.storage.vault import Clock, Vault
 from kelarec.storage.wrapping import KEY_BYTES, Randomness
 
@@ -61,11 +70,15 @@ class Archive(AbstractContextManager["Archive"]):
         retention: Ends what is over.
         rights: Keeps the requests of persons.
         audit: The log.
+        rebuilt: What the rebuild did that this archive comes from, or None.
     """
 
     def __init__(self, vault: Vault, register: Register, witnesses: Sequence[Witness] = ()) -> None:
         self._vault = vault
+        self._source: Source | None = None
+        self._witnesses = witnesses
         self._is_closed = False
+        self.rebuilt: Rebuilt | None = None
         self.id = vault.archive_id
         self.register = register
         self.audit = AuditLog(vault, register, witnesses)
@@ -98,6 +111,7 @@ class Archive(AbstractContextManager["Archive"]):
             keys=MemoryObjects(),
             root_key=root_key,
             make_database=open_memory_database,
+            source=None,
             witnesses=witnesses,
             clock=clock,
             randomness=randomness,
@@ -139,6 +153,7 @@ class Archive(AbstractContextManager["Archive"]):
         catalog = _catalog_beside(objects) if catalog is None else catalog
         _require_apart(objects, keys, catalog)
         root = load_root_key(root_key, randomness)
+        source = Source(objects, keys, root_key)
         for place in (objects, keys):
             if place.folder.exists() and any(place.folder.iterdir()):
                 raise ArchiveExistsError(f"The folder {place.folder} is not empty.")
@@ -158,6 +173,7 @@ class Archive(AbstractContextManager["Archive"]):
                 keys=FolderObjects(keys.folder),
                 root_key=root,
                 make_database=lambda: open_database(catalog, must_exist=False),
+                source=source,
                 witnesses=witnesses,
                 clock=clock,
                 randomness=randomness,
@@ -189,20 +205,136 @@ class Archive(AbstractContextManager["Archive"]):
         """
         catalog = _catalog_beside(objects) if catalog is None else catalog
         _require_apart(objects, keys, catalog)
-        root = load_root_key(root_key, randomness)
-        store = FolderObjects(objects.folder)
-        archive_id, register_name = read_description(store)
-        keyring = Keyring.open(FolderObjects(keys.folder), archive_id, root, randomness)
-        database = open_database(catalog, must_exist=True)
-        vault = Vault(archive_id, store, keyring, database, clock, randomness)
+        source = Source(objects, keys, root_key)
+        vault = source.open(open_database(catalog, must_exist=True), clock, randomness)
         try:
-            require_schema(database, archive_id=str(archive_id))
-            register = read_register(vault, register_name)
-            archive = cls(vault, register, witnesses)
-            archive.audit.write(archive.audit.new_entry(EntryKind.ARCHIVE_OPENED, _HERE))
+            require_own(vault.database, archive_id=str(vault.archive_id))
+            migrate(vault.database)
+            return cls._open(vault, source, witnesses)
         except BaseException:
-            database.close()
+            vault.database.close()
             raise
+
+    @classmethod
+    def rebuild_lost(
+        cls,
+        *,
+        by: Actor,
+        objects: Place,
+        keys: Place,
+        root_key: str,
+        catalog: Place | None = None,
+        executor: Executor | None = None,
+        progress: ShowProgress | None = None,
+        witnesses: Sequence[Witness] = (),
+        clock: Clock = system_clock,
+        randomness: Randomness = os.urandom,
+    ) -> "Archive":
+        """Make a new catalog from the objects, in the place of one that was lost, and open the archive.
+
+        A rebuild that was broken off goes on where it was. Writers with another catalog go on until this one takes
+        over; then they are refused by name and open the archive anew. `archive.rebuilt` tells what was done.
+
+        Args:
+            by: The system or operator who rebuilds.
+            objects: As given to `create`.
+            keys: As given to `create`.
+            root_key: As given to `create`.
+            catalog: An empty place, as for `create`; move away what is left of a damaged catalog.
+            executor: Where the work is done; threads of this process if none is given. It stays the caller's.
+            progress: Is shown how far the work is, now and then.
+            witnesses: As given to `create`.
+            clock: As given to `create`.
+            randomness: As given to `create`.
+
+        Raises:
+            ArchiveExistsError: There is a whole catalog at the place already.
+            DeniedError: A staff member without a role that grants it; nothing was taken over.
+            IntegrityError: The log does not prove itself; nothing was taken over.
+            CatalogMismatchError: Another rebuild took over meanwhile.
+            ArchiveNotFoundError, KeyPlaceMismatchError, WrongRootKeyError, StorageError: As `open`.
+        """
+        catalog = _catalog_beside(objects) if catalog is None else catalog
+        _require_apart(objects, keys, catalog)
+        source = Source(objects, keys, root_key)
+        vault = source.open(open_database(catalog, must_exist=None), clock, randomness)
+        return cls._open_rebuilt(vault, source, by=by, executor=executor, progress=progress, witnesses=witnesses)
+
+    def rebuild(
+        self,
+        *,
+        by: Actor,
+        catalog: Place | None = None,
+        executor: Executor | None = None,
+        progress: ShowProgress | None = None,
+    ) -> "Archive":
+        """Make a new catalog from the objects beside this one, which is refused from then on, and open the archive.
+
+        This archive is closed at the end; no log entry is lost, since its catalog can still be read.
+
+        Args:
+            by: The system or operator who rebuilds.
+            catalog: An empty place; in memory if the archive lives in memory.
+            executor: As for `rebuild_lost`.
+            progress: As for `rebuild_lost`.
+
+        Raises:
+            InvalidValueError: No place is given for the catalog of an archive that does not live in memory.
+            DeniedError: A staff member without a role that grants it.
+            ArchiveExistsError, IntegrityError, CatalogMismatchError, StorageError: As `rebuild_lost`.
+        """
+        self._require_open()
+        self.audit.require_may(by, Act.REBUILD)
+        if self._source is not None and catalog is None:
+            raise InvalidValueError("The new catalog has no place.", advice="Give an empty one as catalog.")
+        if self._source is not None and catalog is not None:
+            _require_apart(self._source.objects, self._source.keys, catalog)
+        database = open_memory_database() if catalog is None else open_database(catalog, must_exist=None)
+        archive = self._open_rebuilt(
+            evolve(self._vault, database=database),
+            self._source,
+            by=by,
+            executor=executor,
+            progress=progress,
+            witnesses=self._witnesses,
+            former=self._vault,
+        )
+        self._is_closed = True
+        self.audit.abandon()
+        self._vault.database.close()
+        return archive
+
+    @classmethod
+    def _open_rebuilt(
+        cls,
+        vault: Vault,
+        source: Source | None,
+        *,
+        by: Actor,
+        executor: Executor | None,
+        progress: ShowProgress | None,
+        witnesses: Sequence[Witness],
+        former: Vault | None = None,
+    ) -> "Archive":
+        reopen = None if source is None else source.open_bare
+        try:
+            begin_catalog(vault.database, catalog_id=str(vault.new_id()), archive_id=str(vault.archive_id))
+            require_own(vault.database, archive_id=str(vault.archive_id), is_finished=False)
+            register = read_register(vault, read_description(vault.objects)[1])
+            with open_bulk(vault, executor, reopen) as bulk:
+                rebuilt = Rebuild(vault, register, AuditLog(vault, register), bulk, progress).run(by, former)
+            archive = cls._open(vault, source, witnesses)
+        except BaseException:
+            vault.database.close()
+            raise
+        archive.rebuilt = rebuilt
+        return archive
+
+    @classmethod
+    def _open(cls, vault: Vault, source: Source | None, witnesses: Sequence[Witness]) -> "Archive":
+        archive = cls(vault, read_register(vault, read_description(vault.objects)[1]), witnesses)
+        archive._source = source
+        archive.audit.write(archive.audit.new_entry(EntryKind.ARCHIVE_OPENED, _HERE))
         return archive
 
     @classmethod
@@ -214,6 +346,7 @@ class Archive(AbstractContextManager["Archive"]):
         keys: ObjectPlace,
         root_key: RootKey,
         make_database: Callable[[], Database],
+        source: Source | None,
         witnesses: Sequence[Witness],
         clock: Clock,
         randomness: Randomness,
@@ -225,6 +358,7 @@ class Archive(AbstractContextManager["Archive"]):
             create_schema(vault.database, catalog_id=str(vault.new_id()), archive_id=str(archive_id))
             write_register(vault, register)
             archive = cls(vault, register, witnesses)
+            archive._source = source
             archive.audit.begin()
             archive.audit.write(
                 archive.audit.new_entry(EntryKind.ARCHIVE_CREATED, _HERE, register_version=register.version.isoformat())

@@ -14,7 +14,7 @@ import pytest
 from kelarec import AccessRequest, Archive, Place, Recording, StaffId, System
 from kelarec.errors import IntegrityError, KelarecError
 from kelarec.storage.description import read_description, read_register
-from kelarec.storage.engine import open_database, require_schema
+from kelarec.storage.engine import open_database, require_own
 from kelarec.storage.keyring import Keyring
 from kelarec.storage.objects import FolderObjects
 from kelarec.storage.recordings import Recordings
@@ -222,7 +222,7 @@ def test_in_the_header_of_the_catalog(disk: "Disk") -> None:
     def look() -> None:  # opening the whole archive would write to its log, and the bytes put back would be a rollback
         database = open_database(Place(f"sqlite://{disk.catalog}", "FI"), must_exist=True)
         try:
-            require_schema(database, archive_id=str(archive_id))
+            require_own(database, archive_id=str(archive_id))
         finally:
             database.close()
 

@@ -17,10 +17,10 @@ from kelarec.audit.integrator import Integrator, TreeHead, Witness
 from kelarec.audit.leaf import commit, open_commitment
 from kelarec.domain.access_rule import SessionTerms
 from kelarec.domain.instants import helsinki_date, to_utc
-from kelarec.domain.people import Actor, StaffId, System
+from kelarec.domain.people import Actor, System
 from kelarec.domain.register import Register
 from kelarec.domain.staff_acts import Act
-from kelarec.errors import DeniedError, IntegrityError
+from kelarec.errors import DeniedError, IntegrityError, KelarecError
 from kelarec.storage import catalog_tables as tables
 from kelarec.storage.engine import insert_now, read_catalog_fact
 from kelarec.storage.recordings import microseconds
@@ -113,9 +113,15 @@ class AuditLog:
         try:
             yield
         except BaseException:
-            if succession.find_in_charge(self._vault.objects) in {self._catalog_id, None}:
+            if self._is_in_charge():
                 discard()
             raise
+
+    def _is_in_charge(self) -> bool:
+        try:
+            return succession.find_in_charge(self._vault.objects) in {self._catalog_id, None}
+        except KelarecError:  # it cannot be told, so nothing is discarded
+            return False
 
     @contextmanager
     def transaction(self, entry: Entry) -> Iterator[Connection]:
@@ -151,6 +157,10 @@ class AuditLog:
             if self._integrator.integrate() is not None or not self.count_waiting():
                 return
             time.sleep(_PAUSE_AT_END)  # another process is at it, and what waits may have come after it looked
+
+    def abandon(self) -> None:
+        """Do no more in the background; what waits is another catalog's to bring into the tree."""
+        self._background.stop()
 
     def integrate(self) -> TreeHead | None:
         """Bring what waits into the tree now; return the newest checkpoint, or None if another process is at it.
@@ -207,15 +217,16 @@ class AuditLog:
         Raises:
             DeniedError: The staff member is unknown, has no commitment in force, or no role that grants it.
         """
-        if isinstance(by, System):
-            return
-        clause = self._clause_against(by, act)
+        clause = self.find_clause_against(by, act)
         if clause is not None:
             entry = self.new_entry(EntryKind.DENIED, by, act=act.value, clause=clause)
             advice = "Ask someone whose role grants it and whose commitment is in force; the denial is in the log."
             raise self.deny(entry, f"{by} may not {act.value}: {clause}.", clause=clause, advice=advice)
 
-    def _clause_against(self, by: StaffId, act: Act) -> str | None:
+    def find_clause_against(self, by: Actor, act: Act) -> str | None:
+        """Return the clause that keeps somebody from an act, or None if they may do it; nothing is logged."""
+        if isinstance(by, System):
+            return None
         with self._vault.database.begin() as connection:
             member = self._staff.find(connection, by)
         if member is None:
@@ -285,17 +296,26 @@ class AuditLog:
         return tuple(self.open_payload(row) for row in rows)
 
     def open_payload(self, row: Any) -> Entry:  # noqa: ANN401  a mapping of the driver's types
-        """Return the entry of a row of the catalog.
-
-        Raises:
-            KeyUnavailableError: The key of its end is not there.
-            IntegrityError: Leaf and payload do not belong together, or one was altered.
-        """
-        key = self._vault.keyring.get(date.fromordinal(row["ends_on"]).isoformat()).wrapping
-        if not isinstance(row["payload"], bytes) or not isinstance(row["leaf"], bytes):
-            raise IntegrityError("A row of the log in the catalog is damaged.")
-        payload = row["payload"].decode("ascii", "replace")
-        return open_commitment(row["leaf"], unwrap(key, payload, self._context(UUID(bytes=row["id"]))))
+        """Return the entry of a row of the catalog; see `open_entry`."""
+        return open_entry(self._vault, row)
 
     def _context(self, entry_id: UUID) -> bytes:
-        return self._vault.subject("entry", str(entry_id)).context()
+        return _context(self._vault, entry_id)
+
+
+def open_entry(vault: Vault, row: Any) -> Entry:  # noqa: ANN401  a mapping of the driver's types
+    """Return the entry of a row of the catalog.
+
+    Raises:
+        KeyUnavailableError: The key of its end is not there.
+        IntegrityError: Leaf and payload do not belong together, or one was altered.
+    """
+    key = vault.keyring.get(date.fromordinal(row["ends_on"]).isoformat()).wrapping
+    if not isinstance(row["payload"], bytes) or not isinstance(row["leaf"], bytes):
+        raise IntegrityError("A row of the log in the catalog is damaged.")
+    payload = row["payload"].decode("ascii", "replace")
+    return open_commitment(row["leaf"], unwrap(key, payload, _context(vault, UUID(bytes=row["id"]))))
+
+
+def _context(vault: Vault, entry_id: UUID) -> bytes:
+    return vault.subject("entry", str(entry_id)).context()

@@ -13,23 +13,47 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
 
-from sqlalchemy import URL, Connection, Dialect, Engine, Insert, create_engine, event, func, insert, inspect, select
+from sqlalchemy import (
+    URL,
+    Connection,
+    Dialect,
+    Engine,
+    Insert,
+    create_engine,
+    delete,
+    event,
+    func,
+    insert,
+    inspect,
+    select,
+)
 from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
-from kelarec.errors import CatalogError, ClosedError, ForkedError, FormatTooNewError, UnknownSchemeError
+from kelarec.errors import (
+    ArchiveExistsError,
+    CatalogError,
+    CatalogReplacedError,
+    ClosedError,
+    ForkedError,
+    UnfinishedCatalogError,
+    UnknownSchemeError,
+)
 from kelarec.storage import catalog_tables as tables
 from kelarec.storage.places import Place
 
 POSTGRESQL: Final = "postgresql+psycopg"
+_UNFINISHED: Final = "unfinished"
 _WAIT_SECONDS: Final = 60  # SQLite lets waiting writers try again by chance, not in turn
 
 
 class Database:
     """Transactions on one catalog."""
 
-    def __init__(self, engine: Engine, *, shares_one_connection: bool) -> None:
+    def __init__(self, engine: Engine, *, shares_one_connection: bool, path: Path | None = None) -> None:
         self._engine = engine
+        self._path = path
+        self._file = None if path is None else _identify(path)
         self._process_id = os.getpid()
         self._is_closed = False
         self._turn = threading.RLock() if shares_one_connection else nullcontext()
@@ -69,11 +93,14 @@ class Database:
         Raises:
             ClosedError: It was closed.
             ForkedError: This process is a fork of the one that opened it.
+            CatalogReplacedError: Its file is no longer the one at its path.
         """
         if self._is_closed:
             raise ClosedError("The archive was closed.", advice="Open it again.")
         if os.getpid() != self._process_id:
             raise ForkedError("The archive was opened before this process was forked from its parent.")
+        if self._path is not None and _identify(self._path) != self._file:
+            raise CatalogReplacedError(f"The catalog {self._path} was deleted or replaced while it was in use.")
 
     def close(self) -> None:
         """Let go of all connections; nothing can be done with the catalog any more."""
@@ -90,8 +117,8 @@ def open_memory_database() -> Database:
     return Database(engine, shares_one_connection=True)
 
 
-def open_database(place: Place, *, must_exist: bool) -> Database:
-    """Open the catalog at a place.
+def open_database(place: Place, *, must_exist: bool | None) -> Database:
+    """Open the catalog at a place; if nothing is said of whether it must exist, either will do.
 
     Raises:
         UnknownSchemeError: No database is known for the scheme.
@@ -101,7 +128,8 @@ def open_database(place: Place, *, must_exist: bool) -> Database:
         return _open_postgresql(place, must_exist=must_exist)
     place.require_scheme("sqlite", "file", POSTGRESQL)
     path = find_sqlite_file(place)
-    if must_exist != path.exists():
+    exists = path.exists()
+    if must_exist not in {exists, None}:
         there = "no catalog" if must_exist else "a file already"
         raise CatalogError(f"There is {there} at {path}.", advice="Correct the catalog's place.")
     engine = create_engine(
@@ -110,9 +138,17 @@ def open_database(place: Place, *, must_exist: bool) -> Database:
         connect_args={"timeout": _WAIT_SECONDS, "check_same_thread": False},
     )
     _use_sqlite_settings(engine)
-    if not must_exist:
+    if not exists:
         _make_private_file(path)
-    return Database(engine, shares_one_connection=False)
+    return Database(engine, shares_one_connection=False, path=path)
+
+
+def _identify(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def find_sqlite_file(place: Place) -> Path:
@@ -129,7 +165,7 @@ def _make_private_file(path: Path) -> None:
         ) from error
 
 
-def _open_postgresql(place: Place, *, must_exist: bool) -> Database:
+def _open_postgresql(place: Place, *, must_exist: bool | None) -> Database:
     try:
         engine = create_engine(place.url, hide_parameters=True, pool_pre_ping=True)
         with engine.connect() as connection:
@@ -143,7 +179,7 @@ def _open_postgresql(place: Place, *, must_exist: bool) -> Database:
         raise UnknownSchemeError("PostgreSQL needs a driver.", advice="Install kelarec[postgres].") from None
     except SQLAlchemyError as error:
         raise CatalogError("The database does not answer.", advice="Check its URL, and that it runs.") from error
-    if must_exist != exists:
+    if must_exist not in {exists, None}:
         engine.dispose()
         there = "no catalog" if must_exist else "a catalog already"
         raise CatalogError(f"There is {there} in the database.", advice="Correct the catalog's place.")
@@ -185,18 +221,42 @@ def _compile(statement: Insert, dialect: type[Dialect], names: tuple[str, ...]) 
     return str(compiled), None if order is None else tuple(order)
 
 
-def create_schema(database: Database, *, catalog_id: str, archive_id: str) -> None:
-    """Make the tables of a new catalog, all or none."""
+def create_schema(database: Database, *, catalog_id: str, archive_id: str, is_finished: bool = True) -> None:
+    """Make the tables of a new catalog, all or none; one that is not finished is opened by its rebuild only."""
+    facts = {"schema": str(tables.SCHEMA_VERSION), "catalog": catalog_id, "archive": archive_id}
+    if not is_finished:
+        facts[_UNFINISHED] = "rebuild"
     with database.begin() as connection:
         tables.metadata.create_all(connection)
-        connection.execute(
-            insert(tables.catalog),
-            [
-                {"name": "schema", "value": str(tables.SCHEMA_VERSION)},
-                {"name": "catalog", "value": catalog_id},
-                {"name": "archive", "value": archive_id},
-            ],
-        )
+        rows = [{"name": name, "value": value} for name, value in facts.items()]
+        connection.execute(insert(tables.catalog), rows)
+
+
+def begin_catalog(database: Database, *, catalog_id: str, archive_id: str) -> None:
+    """Make the tables of a catalog to be rebuilt, unless a rebuild that was broken off has made them."""
+    with database.begin() as connection:
+        exists = inspect(connection).has_table(tables.catalog.name)
+    if not exists:
+        create_schema(database, catalog_id=catalog_id, archive_id=archive_id, is_finished=False)
+
+
+def finish_catalog(connection: Connection) -> bool:
+    """Let a catalog be opened by everybody; return whether it was unfinished until now."""
+    unfinished = delete(tables.catalog).where(tables.catalog.c.name == _UNFINISHED)
+    return bool(connection.execute(unfinished).rowcount)
+
+
+def find_catalog_fact(connection: Connection, name: str) -> str | None:
+    """Return what a catalog says of itself under a name, or None."""
+    wanted = select(tables.catalog.c.value).where(tables.catalog.c.name == name)
+    value: str | None = connection.execute(wanted).scalar_one_or_none()
+    return value
+
+
+def put_catalog_fact(connection: Connection, name: str, value: str) -> None:
+    """Let a catalog say something of itself, in the place of what it said before."""
+    connection.execute(delete(tables.catalog).where(tables.catalog.c.name == name))
+    connection.execute(insert(tables.catalog).values(name=name, value=value))
 
 
 def read_catalog_fact(connection: Connection, name: str) -> str:
@@ -205,18 +265,18 @@ def read_catalog_fact(connection: Connection, name: str) -> str:
     Raises:
         CatalogError: It does not say.
     """
-    wanted = select(tables.catalog.c.value).where(tables.catalog.c.name == name)
-    value: str | None = connection.execute(wanted).scalar_one_or_none()
+    value = find_catalog_fact(connection, name)
     if value is None:
         raise CatalogError(f"The catalog does not say its {name}.", advice="Rebuild it from the objects.")
     return value
 
 
-def require_schema(database: Database, *, archive_id: str) -> None:
-    """Check that a catalog belongs to an archive and that this version knows its schema.
+def require_own(database: Database, *, archive_id: str, is_finished: bool = True) -> None:
+    """Check that a catalog belongs to an archive, and that its rebuild is over, or not over.
 
     Raises:
-        FormatTooNewError: A newer version made the schema.
+        UnfinishedCatalogError: It is being rebuilt, or its rebuild was broken off.
+        ArchiveExistsError: It was to be unfinished, and is not.
         CatalogError: It is another archive's, or no catalog at all.
     """
     with database.begin() as connection:
@@ -225,10 +285,11 @@ def require_schema(database: Database, *, archive_id: str) -> None:
         except SQLAlchemyError as error:
             raise CatalogError("The file is no catalog.", advice="Correct the catalog's place.") from error
     facts = {row.name: row.value for row in rows}
-    version = facts.get("schema", "")
-    if not version.isdigit():
-        raise CatalogError("The catalog does not say its schema's version.")
-    if int(version) > tables.SCHEMA_VERSION:
-        raise FormatTooNewError(f"The catalog's schema is of version {version}.")
     if facts.get("archive") != archive_id:
         raise CatalogError("The catalog belongs to another archive.", advice="Correct the catalog's place.")
+    if is_finished and _UNFINISHED in facts:
+        raise UnfinishedCatalogError("The catalog is being rebuilt.")
+    if not is_finished and _UNFINISHED not in facts:
+        raise ArchiveExistsError(
+            "There is a catalog already.", advice="Open the archive, or move its catalog away before you rebuild it."
+        )

@@ -67,6 +67,11 @@ def microseconds(at: datetime) -> int:
     return (at - _EPOCH) // timedelta(microseconds=1)
 
 
+def from_microseconds(count: int) -> datetime:
+    """Return the instant that the catalog keeps so."""
+    return _EPOCH + timedelta(microseconds=count)
+
+
 def part_context(subject: Subject, part_name: str, media_type: str) -> bytes:
     """Return what is bound into the seal of one part of a recording."""
     return subject.context(("part", part_name), ("format", media_type))
@@ -148,8 +153,9 @@ class Recordings:
             connection.execute(insert(tables.tokens), rows)
 
     def discard(self, recording_id: UUID, recorded_on: date) -> None:
-        """Remove all objects of a recording."""
-        for path in list(self._vault.objects.iter_paths(_folder(recording_id, recorded_on))):
+        """Remove all objects of a recording, the records first: without one it never came to be."""
+        paths = self._vault.objects.iter_paths(_folder(recording_id, recorded_on))
+        for path in sorted(paths, key=lambda path: not path.rpartition("/")[2].startswith("record-")):
             self._vault.objects.delete(path)
 
     def find(self, connection: Connection, identifier: Identifier) -> list[OpenedRecord]:
@@ -235,17 +241,27 @@ class Recordings:
     def _subject(self, recording_id: UUID) -> Subject:
         return self._vault.subject("recording", str(recording_id))
 
+    def open_record(self, recording_id: UUID, envelope: bytes) -> OpenedRecord:
+        """Return the record of an envelope.
+
+        Raises:
+            IntegrityError: It was altered, or is another recording's.
+            KeyUnavailableError: Its key was destroyed or is missing.
+        """
+        data_key, content = open_document(self._vault.keyring, self._subject(recording_id), envelope)
+        return OpenedRecord(from_json(content, Record), data_key)
+
     def _open(self, row: Any) -> OpenedRecord:  # noqa: ANN401  a mapping of the driver's types
         recording_id = UUID(bytes=row["id"])
-        data_key, content = open_document(self._vault.keyring, self._subject(recording_id), row["record"])
-        record = from_json(content, Record)
+        opened = self.open_record(recording_id, row["record"])
+        record = opened.record
         for name, value in _clear_columns(record).items():
             if row[name] != value:
                 raise IntegrityError(
                     f"The catalog's row of recording {recording_id} was altered: its {name} is not the record's.",
                     advice="Rebuild the catalog from the objects.",
                 )
-        return OpenedRecord(record, data_key)
+        return opened
 
 
 def _clear_columns(record: Record) -> dict[str, object]:

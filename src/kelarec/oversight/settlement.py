@@ -1,0 +1,144 @@
+"""Making the rows of every kind of object what the objects say; repeated, it does only what is still to do."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from sqlalchemy import Connection, delete, insert, select
+
+from kelarec.oversight.bulk import Bulk, Progress, ShowProgress
+from kelarec.oversight.choice import choose
+from kelarec.oversight.difference import Difference, disputed, misplaced, unreadable
+from kelarec.oversight.subjects import (
+    BATCH,
+    Opened,
+    Reason,
+    find_hashes,
+    find_named_hashes,
+    find_rows,
+    find_telling,
+    iter_batches,
+    read_subjects,
+)
+from kelarec.storage.object_kinds import KINDS, ObjectKind, Subject, Version
+from kelarec.storage.vault import Vault
+
+KINDS_WITH_ROWS: Final = tuple(kind for kind in KINDS if kind.tables)
+_PAGE: Final = 25 * BATCH
+
+
+class Settlement:
+    """Rows from objects, in one catalog.
+
+    Attributes:
+        differences: What could not be told apart for sure or does not open, by subject.
+    """
+
+    def __init__(self, vault: Vault, bulk: Bulk, show: ShowProgress) -> None:
+        self._vault = vault
+        self._bulk = bulk
+        self._show = show
+        self._named: dict[str, dict[str, list[str]]] = {}
+        self.differences: dict[str, Difference] = {}
+
+    def settle(self) -> None:
+        """Make the rows of all kinds what the objects say."""
+        self._named.clear()
+        for kind in KINDS_WITH_ROWS:
+            self._settle(kind)
+
+    def _settle(self, kind: ObjectKind) -> None:
+        """Make the rows of a kind what its objects say: those that are new, changed or gone."""
+        seen: set[object] = set()
+        done = 0
+        for opened in self._bulk.run(read_subjects, self._iter_unsettled(kind, seen)):
+            with self._vault.database.begin() as connection:
+                self._write(connection, kind, opened)
+            done += len(opened)
+            self._show(Progress(kind.name, done))
+        self._remove_unseen(kind, seen)
+
+    def _iter_unsettled(self, kind: ObjectKind, seen: set[object]) -> Iterator[tuple[Subject, ...]]:
+        subjects = kind.iter_subjects(self._vault.objects.iter_paths(kind.folder))
+        for batch in iter_batches(each for each in subjects if each.versions):
+            keys = {subject.name: kind.find_key(subject.name) for subject in batch}
+            for subject in batch:
+                if keys[subject.name] is None:
+                    self._note(misplaced(subject))
+            seen.update(keys.values())
+            with self._vault.database.begin() as connection:
+                rows = find_rows(connection, kind, keys)
+            settled = {name: (row[kind.object_column],) for name, row in rows.items()}
+            wanted = [each for each in batch if keys[each.name] is not None]
+            if unsettled := tuple(each for each in wanted if settled.get(each.name) != each.versions):
+                yield unsettled
+
+    def _write(self, connection: Connection, kind: ObjectKind, opened: list[Opened]) -> None:
+        told = self._find_told(connection, kind, [each for each in opened if not _is_plain(each)])
+        chosen = {each.subject.name: self._choose(each, told.get(each.subject.name, [])) for each in opened}
+        outdated = [name for name, version in chosen.items() if version is not None]
+        outdated += self._find_own_rows(connection, kind, [each.subject for each in opened])
+        keys = [kind.to_key(name) for name in outdated]
+        for table, column in reversed(kind.tables):
+            connection.execute(delete(table).where(column.in_(keys)))
+        for table, _ in kind.tables:
+            rows = [row for version in chosen.values() if version for row in version.rows.get(table.name, ())]
+            if rows:
+                connection.execute(insert(table), rows)
+
+    def _find_own_rows(self, connection: Connection, kind: ObjectKind, subjects: list[Subject]) -> list[str]:
+        """Return the names of the subjects whose row follows from an object in their very folder."""
+        rows = find_rows(connection, kind, [subject.name for subject in subjects])
+        return [
+            subject.name
+            for subject in subjects
+            if subject.name in rows and rows[subject.name][kind.object_column].startswith(f"{subject.folder}/")
+        ]
+
+    def _find_told(self, connection: Connection, kind: ObjectKind, opened: list[Opened]) -> dict[str, list[str]]:
+        if not opened:
+            return {}
+        if kind.log_fact is not None:
+            if kind.name not in self._named:
+                self._named[kind.name] = find_named_hashes(self._vault, connection, kind)
+            return self._named[kind.name]
+        rows = find_telling(connection, [kind.to_key(each.subject.name) for each in opened])
+        return {
+            each.subject.name: find_hashes(self._vault, rows.get(kind.to_key(each.subject.name), ())) for each in opened
+        }
+
+    def _choose(self, opened: Opened, told: list[str]) -> Version | None:
+        choice = choose(opened.versions, told)
+        version = None if choice is None else choice.version
+        is_last = version is not None and bool(told) and told[-1] == version.sha256
+        failures = [each for each in opened.failures if each.reason is not Reason.GONE]
+        lowest = -1 if version is None else version.revision
+        against = [] if is_last else [each for each in failures if each.revision >= lowest]
+        if against:  # what it says is unknown, so nothing less careful than "no" may stand in its place
+            for failure in against:
+                self._note(unreadable(opened.subject, failure))
+            return None
+        if choice is not None and choice.disputed:
+            self._note(disputed(opened.subject, choice.version, choice.disputed))
+        return version
+
+    def _remove_unseen(self, kind: ObjectKind, seen: set[object]) -> None:
+        _, column = kind.tables[0]
+        last: Any = None
+        while True:
+            page = select(column).order_by(column).limit(_PAGE)
+            with self._vault.database.begin() as connection:
+                keys = connection.execute(page if last is None else page.where(column > last)).scalars().all()
+                if not keys:
+                    return
+                gone = [key for key in keys if key not in seen]
+                for batch in iter_batches(gone):
+                    for each, key in reversed(kind.tables):
+                        connection.execute(delete(each).where(key.in_(batch)))
+            last = keys[-1]
+
+    def _note(self, difference: Difference) -> None:
+        self.differences[difference.subject] = difference
+
+
+def _is_plain(opened: Opened) -> bool:
+    return len(opened.versions) == 1 and not opened.failures
