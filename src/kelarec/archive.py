@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
@@ -26,7 +26,9 @@ from kelarec.domain.staff_acts import Act
 from kelarec.domain.uuid7 import RANDOM_BYTES, uuid7
 from kelarec.errors import ArchiveExistsError, ClosedError, InvalidValueError
 from kelarec.oversight.bulk import ShowProgress, open_bulk
+from kelarec.oversight.difference import Difference
 from kelarec.oversight.rebuild import Rebuild, Rebuilt
+from kelarec.oversight.verification import Verification
 from kelarec.retention.sweep import Retention
 from kelarec.rights.receive import Rights
 from kelarec.storage.description import read_description, read_register, write_description, write_register
@@ -86,6 +88,7 @@ class Archive(AbstractContextManager["Archive"]):
         self.capture = Capture(vault, self.audit, register)
         self.retention = Retention(vault, self.audit)
         self.rights = Rights(vault, self.audit, register)
+        self._verification = Verification(vault, self.audit, register)
         self._sessions = Sessions(vault, self.audit, register)
 
     def __repr__(self) -> str:
@@ -373,6 +376,43 @@ class Archive(AbstractContextManager["Archive"]):
         """Begin a session: the only way to content and personal data. See `Sessions.begin`."""
         self._require_open()
         return self._sessions.begin(by=by, purpose=purpose, matter=matter, country=country)
+
+    def iter_differences(
+        self, *, by: Actor, executor: Executor | None = None, progress: ShowProgress | None = None
+    ) -> Iterator[Difference]:
+        """Go through what objects, catalog, log and keys disagree on; also beside live writers.
+
+        That it was asked is in the log, and what came of it once the last difference was given.
+
+        Args:
+            by: The system, operator or data protection officer who asks.
+            executor: As for `rebuild_lost`.
+            progress: As for `rebuild_lost`.
+
+        Raises:
+            DeniedError: A staff member without a role that grants it.
+            StorageError: A place refuses: it could not be told.
+        """
+        self._require_open()
+        reopen = None if self._source is None else self._source.open_bare
+        return self._verification.iter_differences(by=by, executor=executor, reopen=reopen, progress=progress)
+
+    def verify(self, *, by: Actor, executor: Executor | None = None, progress: ShowProgress | None = None) -> None:
+        """Check that objects, catalog, log and keys agree.
+
+        Args:
+            by: As for `iter_differences`.
+            executor: As for `rebuild_lost`.
+            progress: As for `rebuild_lost`.
+
+        Raises:
+            MissingError, RolledBackError, AlteredError, LogDiffersError, KeysMissingError, OrphanedError: They do not;
+                the gravest class that was found, with its count, in this order.
+            DeniedError, StorageError: As `iter_differences`.
+        """
+        self._require_open()
+        reopen = None if self._source is None else self._source.open_bare
+        self._verification.verify(by=by, executor=executor, reopen=reopen, progress=progress)
 
     def close(self) -> None:
         """Write that it closed, and let go of the catalog. Closing it twice is no error."""

@@ -36,6 +36,7 @@ class EntryKind(StrEnum):
     LOG_READ = "log-read"
     RECORDING_CHANGED = "recording-changed"
     CATALOG_REBUILT = "catalog-rebuilt"
+    VERSION_ADOPTED = "version-adopted"
     COMPARISON_BEGUN = "comparison-begun"
     COMPARISON_ENDED = "comparison-ended"
 

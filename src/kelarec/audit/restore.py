@@ -61,21 +61,27 @@ def prove_head(vault: Vault, integrator: Integrator) -> TreeHead | None:
     head = integrator.find_newest_head()
     if head is None:
         return None
-    older = list(vault.objects.iter_paths(f"{FOLDER}/checkpoints"))
-    notes = {"checkpoint": head.note}
+    problems = find_problems(vault, integrator, head)
+    if problems:
+        raise IntegrityError(
+            f"The log does not prove itself: {problems[0].where}: {problems[0].happened} ({len(problems)} in all).",
+            advice="Restore the named objects of the log from a replica, then repeat.",
+        )
+    return head
+
+
+def find_problems(vault: Vault, integrator: Integrator, head: TreeHead) -> tuple[VerificationError, ...]:
+    """Verify the whole log up to a checkpoint, and that every older one is its beginning; return what does not hold."""
+    older = (vault.objects.read(path) for path in list(vault.objects.iter_paths(f"{FOLDER}/checkpoints")))
 
     def read(path: str) -> bytes | None:
-        return notes[path] if path in notes else _read(vault.objects, path)
+        return head.note if path == "checkpoint" else _read(vault.objects, path)
 
     try:
-        verify_log(read, integrator.key, previous=(vault.objects.read(path) for path in older))
+        verify_log(read, integrator.key, previous=older)
     except VerificationError as error:
-        raise IntegrityError(
-            f"The log does not prove itself: {error.problems[0].where}: {error.problems[0].happened} "
-            f"({len(error.problems)} in all).",
-            advice="Restore the named objects of the log from a replica, then repeat.",
-        ) from None
-    return head
+        return error.problems
+    return ()
 
 
 def list_payloads(objects: ObjectPlace) -> list[PayloadObject]:

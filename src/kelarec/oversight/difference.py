@@ -98,3 +98,13 @@ def disputed(subject: Subject, version: Version, others: tuple[str, ...]) -> Dif
         log="does not tell of those in question",
         advice="Check that the one that stands is right; it is the more careful one.",
     )
+
+
+def missing_kind(name: str, folder: str) -> Difference:
+    """Tell that nothing is there of a kind of which every archive has something."""
+    return Difference(
+        kind=DifferenceKind.MISSING,
+        subject=name,
+        objects=f"none in {folder}",
+        advice="Restore the objects from a replica or a backup.",
+    )

@@ -14,12 +14,13 @@ from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import Final
+from uuid import UUID
 
 from attrs import evolve, frozen
 from sqlalchemy import Connection, Table, delete, func, insert, or_, select
 
 from kelarec.audit import succession
-from kelarec.audit.entries import EntryKind
+from kelarec.audit.entries import Entry, EntryKind
 from kelarec.audit.integrator import Integrator, TreeHead
 from kelarec.audit.log import AuditLog, open_entry
 from kelarec.audit.restore import (
@@ -38,7 +39,7 @@ from kelarec.domain.staff_acts import Act
 from kelarec.errors import CatalogError, DeniedError, IntegrityError, KeyUnavailableError
 from kelarec.oversight.bulk import Bulk, Progress, ShowProgress
 from kelarec.oversight.difference import Difference
-from kelarec.oversight.settlement import KINDS_WITH_ROWS, Settlement
+from kelarec.oversight.settlement import KINDS_WITH_ROWS, Settlement, Unlogged
 from kelarec.oversight.subjects import iter_batches
 from kelarec.storage import catalog_tables as tables
 from kelarec.storage.engine import find_catalog_fact, finish_catalog, put_catalog_fact
@@ -59,6 +60,7 @@ class Rebuilt:
         counts: How many rows there are, by table of the kinds of objects.
         log_entries: How many entries the proven tree holds.
         waiting: How many entries were found that the tree did not hold yet.
+        adopted: How many versions stand of which no entry tells; the log tells of them from now on.
         lost_from: The instant from which log entries may be lost: that of the last one in the tree. None if the tree
             was empty.
         lost_until: The instant up to which: when the new catalog took over. None if none is lost, since the former
@@ -71,6 +73,7 @@ class Rebuilt:
     counts: dict[str, int]
     log_entries: int
     waiting: int
+    adopted: int
     lost_from: datetime | None
     lost_until: datetime | None
     differences: tuple[Difference, ...]
@@ -173,6 +176,7 @@ class Rebuild:
 
     def _finish(self, by: Actor, head: TreeHead | None, waiting: int, lost_until: datetime | None) -> Rebuilt:
         entries = tables.entries.c
+        unlogged = [self._adopt(each, by) for each in self._settlement.iter_unlogged()]
         with self._vault.database.begin() as connection:
             counts = {kind.tables[0][0].name: _count(connection, kind.tables[0][0]) for kind in KINDS_WITH_ROWS}
             newest = connection.execute(
@@ -186,15 +190,24 @@ class Rebuild:
             counts=counts,
             log_entries=0 if head is None else head.checkpoint.size,
             waiting=waiting,
+            adopted=len(unlogged),
             lost_from=None if newest is None or lost_until is None else from_microseconds(newest),
             lost_until=lost_until,
             differences=tuple(self._settlement.differences.values()),
         )
         entry = evolve(self._log.new_entry(EntryKind.CATALOG_REBUILT, by), facts=_to_facts(rebuilt))
         with self._log.transaction(entry) as connection:
+            for each in unlogged:
+                self._log.append(connection, each)
             if not finish_catalog(connection):
                 raise CatalogError("Another process finished this rebuild.", advice="Open the archive.")
         return rebuilt
+
+    def _adopt(self, unlogged: Unlogged, by: Actor) -> Entry:
+        recording_id = UUID(unlogged.name) if unlogged.kind.log_fact is None else None
+        facts = {} if unlogged.kind.log_fact is None else {unlogged.kind.log_fact: unlogged.name}
+        entry = self._log.new_entry(EntryKind.VERSION_ADOPTED, by, recording_id=recording_id)
+        return evolve(entry, facts={**facts, "record-sha256": unlogged.sha256})
 
 
 def _read_beyond(former: Vault, size: int) -> Iterator[EntryRow]:
@@ -219,6 +232,7 @@ def _to_facts(rebuilt: Rebuilt) -> dict[str, str]:
         "succeeds": rebuilt.succeeds or _NONE,
         "log-entries": str(rebuilt.log_entries),
         "waiting": str(rebuilt.waiting),
+        "adopted": str(rebuilt.adopted),
         "lost-from": _NONE if rebuilt.lost_from is None else rebuilt.lost_from.isoformat(),
         "lost-until": _NONE if rebuilt.lost_until is None else rebuilt.lost_until.isoformat(),
         "differences": str(len(rebuilt.differences)),

@@ -1,8 +1,10 @@
 """Making the rows of every kind of object what the objects say; repeated, it does only what is still to do."""
 
 from collections.abc import Iterator
+from hashlib import sha256
 from typing import Any, Final
 
+from attrs import frozen
 from sqlalchemy import Connection, delete, insert, select
 
 from kelarec.oversight.bulk import Bulk, Progress, ShowProgress
@@ -19,11 +21,21 @@ from kelarec.oversight.subjects import (
     iter_batches,
     read_subjects,
 )
+from kelarec.storage import catalog_tables as tables
 from kelarec.storage.object_kinds import KINDS, ObjectKind, Subject, Version
 from kelarec.storage.vault import Vault
 
 KINDS_WITH_ROWS: Final = tuple(kind for kind in KINDS if kind.tables)
 _PAGE: Final = 25 * BATCH
+
+
+@frozen
+class Unlogged:
+    """A row that follows from an object of which no entry of the log tells."""
+
+    kind: ObjectKind
+    name: str
+    sha256: str
 
 
 class Settlement:
@@ -38,6 +50,7 @@ class Settlement:
         self._bulk = bulk
         self._show = show
         self._named: dict[str, dict[str, list[str]]] = {}
+        self._unlogged: set[tuple[str, str]] = set()
         self.differences: dict[str, Difference] = {}
 
     def settle(self) -> None:
@@ -45,6 +58,30 @@ class Settlement:
         self._named.clear()
         for kind in KINDS_WITH_ROWS:
             self._settle(kind)
+
+    def iter_unlogged(self) -> Iterator[Unlogged]:
+        """Go through the rows whose object no entry of the log tells of: it was lost with the former catalog."""
+        for kind in KINDS_WITH_ROWS:
+            for batch in iter_batches(self._iter_unlogged_names(kind)):
+                with self._vault.database.begin() as connection:
+                    rows = find_rows(connection, kind, batch)
+                for name, row in rows.items():
+                    document = row[kind.object_column.removesuffix("_object")]
+                    yield Unlogged(kind, name, sha256(document).hexdigest())
+
+    def _iter_unlogged_names(self, kind: ObjectKind) -> Iterator[str]:
+        yield from (name for each, name in sorted(self._unlogged) if each == kind.name)
+        _, column = kind.tables[0]
+        with self._vault.database.begin() as connection:
+            if kind.log_fact is None:
+                told = select(tables.entries.c.recording_id).where(tables.entries.c.recording_id.is_not(None))
+                keys = connection.execute(select(column).where(column.not_in(told))).scalars().all()
+                names = [kind.to_name(key) for key in keys]
+            else:
+                known = find_named_hashes(self._vault, connection, kind)
+                every = [kind.to_name(key) for key in connection.execute(select(column)).scalars()]
+                names = [name for name in every if name not in known]
+        yield from names
 
     def _settle(self, kind: ObjectKind) -> None:
         """Make the rows of a kind what its objects say: those that are new, changed or gone."""
@@ -117,6 +154,8 @@ class Settlement:
             for failure in against:
                 self._note(unreadable(opened.subject, failure))
             return None
+        if version is not None and told and version.sha256 not in told:
+            self._unlogged.add((opened.subject.kind, opened.subject.name))
         if choice is not None and choice.disputed:
             self._note(disputed(opened.subject, choice.version, choice.disputed))
         return version

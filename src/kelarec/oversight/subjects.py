@@ -1,6 +1,7 @@
 """Reading the objects of one subject after the other, each version opened or with the reason why it does not open."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
 from enum import StrEnum
 from hashlib import sha256
 from itertools import islice
@@ -122,6 +123,12 @@ def find_telling(connection: Connection, keys: Iterable[object]) -> dict[object,
 def find_hashes(vault: Vault, rows: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return the hashes of objects that rows of the log tell of, oldest first."""
     return [entry.facts["record-sha256"] for entry in iter_open(vault, rows) if "record-sha256" in entry.facts]
+
+
+def find_end(vault: Vault, rows: Iterable[Mapping[str, Any]]) -> date | None:
+    """Return the last day kept that rows of the log tell last, or None if they tell none."""
+    days = [entry.facts["kept-through"] for entry in iter_open(vault, rows) if "kept-through" in entry.facts]
+    return date.fromisoformat(days[-1]) if days else None
 
 
 def iter_open(vault: Vault, rows: Iterable[Mapping[str, Any]]) -> Iterator[Entry]:

@@ -75,6 +75,7 @@ class ObjectKind:
         object_column: The column of the first table that holds the path.
         read: Reads one envelope: vault, name, path, bytes.
         to_key: Turns a name into the value of those columns.
+        to_name: Turns it back.
         log_fact: The fact by which log entries name the subject; None if they do so by recording id.
     """
 
@@ -86,6 +87,7 @@ class ObjectKind:
     object_column: str
     read: Callable[[Vault, str, str, bytes], Contents]
     to_key: Callable[[str], object]
+    to_name: Callable[[Any], str]
     log_fact: str | None
 
     def iter_subjects(self, paths: Iterable[str]) -> Iterator["Subject"]:
@@ -186,10 +188,23 @@ def _to_bytes(name: str) -> bytes:
     return UUID(name).bytes
 
 
+def _to_uuid(key: bytes) -> str:
+    return str(UUID(bytes=key))
+
+
 KINDS: Final = (
-    ObjectKind("register", "registers", 1, "register", (), "", _read_register, str, None),
+    ObjectKind("register", "registers", 1, "register", (), "", _read_register, str, str, None),
     ObjectKind(
-        "staff", "staff", 1, "member", ((tables.staff, tables.staff.c.id),), "member_object", _read_staff, str, "staff"
+        "staff",
+        "staff",
+        1,
+        "member",
+        ((tables.staff, tables.staff.c.id),),
+        "member_object",
+        _read_staff,
+        str,
+        str,
+        "staff",
     ),
     ObjectKind(
         "request",
@@ -200,6 +215,7 @@ KINDS: Final = (
         "request_object",
         _read_request,
         _to_bytes,
+        _to_uuid,
         "request",
     ),
     ObjectKind(
@@ -211,6 +227,7 @@ KINDS: Final = (
         "record_object",
         _read_recording,
         _to_bytes,
+        _to_uuid,
         None,
     ),
 )
