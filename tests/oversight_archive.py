@@ -1,16 +1,20 @@
 """An archive with something of every kind in it, and what its tables hold, for tests of oversight."""
 
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from attrs import evolve
 from sqlalchemy import select
 
-from kelarec import AccessRequest, Archive, Recording, State, System
+from kelarec import AccessRequest, Archive, Place, Recording, State, System
 from kelarec.audit.entries import EntryKind
 from kelarec.storage import catalog_tables as tables
 from kelarec.storage.recordings import Recordings
 from kelarec.testing.builders import make_contact, make_person, make_staff_member, make_wav
+
+if TYPE_CHECKING:
+    from conftest import Disk
 
 OPERATOR = System("operator@test")
 WAV = make_wav(0.1)
@@ -91,3 +95,22 @@ def without(rows: Tables, *kinds: EntryKind) -> Tables:
         name: [row for row in each if name != "entries" or dict(row)["kind"] not in values]
         for name, each in rows.items()
     }
+
+
+def rebuild(disk: "Disk", name: str | None = None, **more: Any) -> Archive:  # noqa: ANN401  arguments of rebuild_lost
+    """Rebuild the catalog of an archive on disk, at its usual place or beside it under a name."""
+    catalog = None if name is None else Place(f"sqlite://{disk.folder / name}", "FI")
+    given: dict[str, Any] = {"by": OPERATOR, "clock": disk.clock}
+    return Archive.rebuild_lost(
+        objects=Place(disk.objects, "FI"),
+        keys=Place(disk.keys, "FI"),
+        root_key=f"keyfile:{disk.root_key}",
+        catalog=catalog,
+        **given | more,
+    )
+
+
+def ids(archive: Archive) -> set[UUID]:
+    """Return the ids of the recordings that a catalog knows."""
+    with archive._vault.database.begin() as connection:
+        return {UUID(bytes=each) for each in connection.execute(select(tables.recordings.c.id)).scalars()}

@@ -1,10 +1,9 @@
 """Attacks on what an archive holds, each by name, with what the comparison must find of it and nothing beside."""
 
 from collections.abc import Callable
-from typing import Any
 
 from attrs import evolve, frozen
-from sqlalchemy import delete, insert, update
+from sqlalchemy import Executable, delete, insert, update
 
 from kelarec import Archive, Recording, State
 from kelarec.audit.integrator import Integrator
@@ -36,7 +35,7 @@ class Scene:
         """The objects."""
         return self.archive._vault.objects
 
-    def run(self, statement: Any) -> None:
+    def run(self, statement: Executable) -> None:
         """Change the catalog behind the archive's back."""
         with self.archive._vault.database.begin() as connection:
             connection.execute(statement)

@@ -287,6 +287,7 @@ class Archive(AbstractContextManager["Archive"]):
             ArchiveExistsError, IntegrityError, CatalogMismatchError, StorageError: As `rebuild_lost`.
         """
         self._require_open()
+        self.audit.require_in_charge()
         self.audit.require_may(by, Act.REBUILD)
         if self._source is not None and catalog is None:
             raise InvalidValueError("The new catalog has no place.", advice="Give an empty one as catalog.")

@@ -99,6 +99,15 @@ class AuditLog:
             },
         )
 
+    def require_in_charge(self) -> None:
+        """Check that this catalog may still change the archive.
+
+        Raises:
+            CatalogMismatchError: Another catalog has taken over.
+        """
+        with self._vault.database.begin() as connection:
+            self._require_in_charge(connection)
+
     def _require_in_charge(self, connection: Connection) -> None:
         if not self._catalog_id:  # never asked again: the catalog that was opened is the one that has to be in charge
             self._catalog_id = read_catalog_fact(connection, "catalog")
@@ -108,8 +117,15 @@ class AuditLog:
     def or_discard(self, discard: Callable[[], object]) -> Iterator[None]:
         """Run a block, and discard what it has written if it fails.
 
-        Once another catalog has taken over nothing is discarded: that one may have counted the objects in already.
+        If another catalog takes over meanwhile nothing is discarded: that one may have counted the objects in already.
+
+        Raises:
+            CatalogMismatchError: Another catalog has taken over before; the block was not run.
+            CatalogReplacedError, ClosedError, ForkedError: See `Database.require_usable`.
         """
+        self._vault.database.require_usable()
+        if self._catalog_id:
+            succession.require_in_charge(self._vault.objects, self._catalog_id)
         try:
             yield
         except BaseException:

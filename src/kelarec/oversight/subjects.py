@@ -15,8 +15,8 @@ from kelarec.audit.log import open_entry
 from kelarec.errors import IntegrityError, KeyUnavailableError, ObjectNotFoundError
 from kelarec.storage import catalog_tables as tables
 from kelarec.storage.envelopes import read_key_id
-from kelarec.storage.object_kinds import ObjectKind, Subject, Version, get_kind, get_revision
-from kelarec.storage.vault import Vault
+from kelarec.storage.object_kinds import ObjectKind, Subject, Version, get_kind
+from kelarec.storage.vault import Vault, get_revision
 
 _Each = TypeVar("_Each")
 BATCH: Final = 200

@@ -24,10 +24,9 @@ from kelarec.storage import request_rows, staff_directory
 from kelarec.storage.json_form import from_json
 from kelarec.storage.recordings import Recordings, WrittenRecord
 from kelarec.storage.sealing import sealed_length
-from kelarec.storage.vault import Vault
+from kelarec.storage.vault import Vault, get_revision
 
 Row = Mapping[str, object]
-_PIECES_WITH_REVISION: Final = 3
 
 
 @frozen
@@ -131,12 +130,6 @@ class Subject:
     name: str
     folder: str
     versions: tuple[str, ...] = ()
-
-
-def get_revision(path: str) -> int:
-    """Return the revision that the name of an object tells, ``<word>-<revision>-<random>``, or 0 if it tells none."""
-    pieces = path.rpartition("/")[2].split("-")
-    return int(pieces[1]) if len(pieces) == _PIECES_WITH_REVISION and pieces[1].isdigit() else 0
 
 
 def _read_recording(vault: Vault, name: str, path: str, envelope: bytes) -> Contents:

@@ -8,7 +8,7 @@ from kelarec.domain.people import StaffId
 from kelarec.domain.staff import StaffMember
 from kelarec.storage import catalog_tables as tables
 from kelarec.storage.json_form import from_json, to_json
-from kelarec.storage.vault import Vault
+from kelarec.storage.vault import Vault, get_revision
 
 _FOLDER: Final = "staff"
 
@@ -20,8 +20,14 @@ class StaffDirectory:
         self._vault = vault
 
     def write(self, member: StaffMember) -> tuple[str, bytes]:
-        """Seal what is known of a staff member into the archive; return the object's path and envelope."""
-        path = f"{_FOLDER}/{member.id}/{self._vault.new_object_name('member')}"
+        """Seal what is known of a staff member into the archive; return the object's path and envelope.
+
+        Revisions count from 1. Two that were written at once are of one revision; the log tells which came last.
+        """
+        with self._vault.database.begin() as connection:
+            wanted = select(tables.staff.c.member_object).where(tables.staff.c.id == member.id.text)
+            revision = get_revision(connection.execute(wanted).scalar_one_or_none() or "") + 1
+        path = f"{_FOLDER}/{member.id}/{self._vault.new_object_name(f'member-{revision}')}"
         subject = self._vault.subject("staff", member.id.text)
         return path, self._vault.write_standing(path, subject, to_json(member))
 
