@@ -1,0 +1,110 @@
+"""The catalog is lost while two processes write: it is rebuilt, and no acknowledged recording is missing (fault 13)."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from sqlalchemy import create_engine
+
+from kelarec import Archive, Place, Recording, Register, create_key_file
+from kelarec.storage import catalog_tables as tables
+from kelarec.storage.object_kinds import KINDS
+from kelarec.storage.vault import get_revision
+from oversight_archive import OPERATOR, Tables, dump, fill, ids
+
+WRITER = Path(__file__).parents[1] / "oversight_writer.py"
+SIZES = [
+    pytest.param(200, 50, 20, id="200"),
+    pytest.param(10_000, 50, 20, id="10000", marks=pytest.mark.deep),
+]
+
+
+def lose(catalog_url: str) -> None:
+    """Delete the catalog under whoever uses it."""
+    if catalog_url.startswith("sqlite"):
+        Path(catalog_url.removeprefix("sqlite://")).unlink()
+    else:
+        engine = create_engine(catalog_url)
+        with engine.begin() as connection:
+            tables.metadata.drop_all(connection)
+        engine.dispose()
+
+
+def derive(archive: Archive) -> Tables:
+    """Return what the rows must be, read from the objects one by one, without the code that rebuilds."""
+    vault = archive._vault
+    rows: Tables = {"recordings": [], "tokens": [], "staff": [], "requests": []}
+    for kind in KINDS:
+        newest: dict[str, str] = {}
+        for path in vault.objects.iter_paths(kind.folder):
+            name, file = path.split("/")[-2:]
+            is_newer = get_revision(path) >= get_revision(newest.get(name, ""))
+            if file.startswith(f"{kind.prefix}-") and is_newer:
+                newest[name] = path
+        for name, path in newest.items():
+            for table, made in kind.read(vault, name, path, vault.objects.read(path)).rows.items():
+                rows[table] += [tuple((column, row[column]) for column in _columns(table)) for row in made]
+    return {table: sorted(each) for table, each in rows.items()}
+
+
+def _columns(table: str) -> list[str]:
+    return [column.name for column in tables.metadata.tables[table].columns]
+
+
+def wait_for(told: list[Path], count: int, writers: "list[subprocess.Popen[bytes]]") -> None:
+    """Wait until each writer has acknowledged so many recordings."""
+    end = time.monotonic() + 120
+    while any(not path.exists() or path.read_text().count("\n") < count for path in told):
+        assert time.monotonic() < end, "the writers do not get on"
+        assert all(writer.poll() is None for writer in writers), "a writer died"
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize(("recordings", "restrictions", "requests"), SIZES)
+def test_nothing_acknowledged_is_missing(
+    tmp_path: Path, catalog_url: str, kelarec_register: Register, recordings: int, restrictions: int, requests: int
+) -> None:
+    """Delete the catalog while two processes write, rebuild: every row is what the objects say, none is missing."""
+    create_key_file(tmp_path / "root.key")
+    places = {
+        "objects": Place(tmp_path / "archive", "FI"),
+        "keys": Place(tmp_path / "keys", "FI"),
+        "root_key": f"keyfile:{tmp_path / 'root.key'}",
+        "catalog": Place(catalog_url, "FI"),
+    }
+    with Archive.create(**places, register=kelarec_register) as archive:  # type: ignore[arg-type]
+        stored: list[Recording] = fill(archive, recordings, restrictions, requests)
+    told = [tmp_path / f"acknowledged-{number}" for number in range(2)]
+    writers = [subprocess.Popen([sys.executable, str(WRITER), str(tmp_path), catalog_url, str(path)]) for path in told]
+    try:
+        wait_for(told, 10, writers)
+        lose(catalog_url)
+        started = time.monotonic()
+        archive = Archive.rebuild_lost(**places, by=OPERATOR)  # type: ignore[arg-type]
+        took = time.monotonic() - started
+        before = [path.read_text().count("\n") for path in told]
+        wait_for(told, max(before) + 5, writers)
+    finally:
+        (tmp_path / "stop").touch()
+        codes = [writer.wait(timeout=60) for writer in writers]
+    assert codes == [0, 0]
+
+    acknowledged = {UUID(line) for path in told for line in path.read_text().split()}
+    with archive:
+        missing = ({each.id for each in stored} | acknowledged) - ids(archive)
+        assert missing == set()
+        held, wanted = dump(archive), derive(archive)
+        for table, rows in wanted.items():
+            assert held[table] == rows, table
+        archive.verify(by=OPERATOR)
+        assert archive.rebuilt is not None
+        counts = archive.rebuilt.counts
+        adopted = archive.rebuilt.adopted
+    refused = [path.with_suffix(".refused").read_text() for path in told]
+    print(
+        f"\n{counts['recordings']} recordings rebuilt in {took:.2f} s beside two writers, {len(acknowledged)} "
+        f"acknowledged by them ({sum(before)} before the end of it), 0 missing; {adopted} adopted; refused: {refused}"
+    )
