@@ -1,15 +1,12 @@
 """The archive: places, keys and register put together. This is where the system's clock and randomness come in."""
 
 import os
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from pathlib import Path
 from types import TracebackType
 from typing import Final
-from urllib.parse import quote
 
 from attrs import evolve
 
@@ -33,19 +30,18 @@ from kelarec.retention.sweep import Retention
 from kelarec.rights.receive import Rights
 from kelarec.storage.description import read_description, read_register, write_description, write_register
 from kelarec.storage.engine import (
-    POSTGRESQL,
     Database,
     begin_catalog,
     create_schema,
-    find_sqlite_file,
     open_database,
     open_memory_database,
     require_own,
 )
 from kelarec.storage.keyring import Keyring
+from kelarec.storage.layout import catalog_beside, find_catalog_file, remove_half_made, require_apart
 from kelarec.storage.migrations import migrate
 from kelarec.storage.objects import FolderObjects, MemoryObjects, ObjectPlace
-from kelarec.storage.places import Place, require_apart
+from kelarec.storage.places import Place
 from kelarec.storage.roots import LocalRootKey, RootKey, load_root_key
 from kelarec.storage.source import Source
 from kelarec.storage.vault import Clock, Vault
@@ -153,14 +149,14 @@ class Archive(AbstractContextManager["Archive"]):
             RootKeyUnreadableError: The root key cannot be had.
             StorageError: A place refuses. Nothing half-made stays behind.
         """
-        catalog = _catalog_beside(objects) if catalog is None else catalog
-        _require_apart(objects, keys, catalog)
+        catalog = catalog_beside(objects) if catalog is None else catalog
+        require_apart(objects, keys, catalog)
         root = load_root_key(root_key, randomness)
         source = Source(objects, keys, root_key)
         for place in (objects, keys):
             if place.folder.exists() and any(place.folder.iterdir()):
                 raise ArchiveExistsError(f"The folder {place.folder} is not empty.")
-        catalog_file = _find_catalog_file(catalog)
+        catalog_file = find_catalog_file(catalog)
         if catalog_file is not None and catalog_file.exists():
             raise ArchiveExistsError(f"There is a catalog already at {catalog_file}.")
         missing = [
@@ -182,7 +178,7 @@ class Archive(AbstractContextManager["Archive"]):
                 randomness=randomness,
             )
         except BaseException:
-            _remove_half_made([objects.folder, keys.folder], missing, catalog_file)
+            remove_half_made([objects.folder, keys.folder], missing, catalog_file)
             raise
 
     @classmethod
@@ -206,8 +202,8 @@ class Archive(AbstractContextManager["Archive"]):
             CatalogError: The catalog is missing, damaged or another archive's.
             IntegrityError: Something was altered.
         """
-        catalog = _catalog_beside(objects) if catalog is None else catalog
-        _require_apart(objects, keys, catalog)
+        catalog = catalog_beside(objects) if catalog is None else catalog
+        require_apart(objects, keys, catalog)
         source = Source(objects, keys, root_key)
         vault = source.open(open_database(catalog, must_exist=True), clock, randomness)
         try:
@@ -257,8 +253,8 @@ class Archive(AbstractContextManager["Archive"]):
             CatalogMismatchError: Another rebuild took over meanwhile.
             ArchiveNotFoundError, KeyPlaceMismatchError, WrongRootKeyError, StorageError: As `open`.
         """
-        catalog = _catalog_beside(objects) if catalog is None else catalog
-        _require_apart(objects, keys, catalog)
+        catalog = catalog_beside(objects) if catalog is None else catalog
+        require_apart(objects, keys, catalog)
         source = Source(objects, keys, root_key)
         vault = source.open(open_database(catalog, must_exist=None), clock, randomness)
         return cls._open_rebuilt(vault, source, by=by, executor=executor, progress=progress, witnesses=witnesses)
@@ -292,7 +288,7 @@ class Archive(AbstractContextManager["Archive"]):
         if self._source is not None and catalog is None:
             raise InvalidValueError("The new catalog has no place.", advice="Give an empty one as catalog.")
         if self._source is not None and catalog is not None:
-            _require_apart(self._source.objects, self._source.keys, catalog)
+            require_apart(self._source.objects, self._source.keys, catalog)
         database = open_memory_database() if catalog is None else open_database(catalog, must_exist=None)
         archive = self._open_rebuilt(
             evolve(self._vault, database=database),
@@ -434,36 +430,3 @@ class Archive(AbstractContextManager["Archive"]):
     def _require_open(self) -> None:
         if self._is_closed:
             raise ClosedError("The archive was closed.", advice="Open it again.")
-
-
-def _require_apart(objects: Place, keys: Place, catalog: Place) -> None:
-    require_apart(objects.folder, keys.folder)
-    catalog_file = _find_catalog_file(catalog)
-    if catalog_file is not None:
-        require_apart(keys.folder, catalog_file)
-
-
-def _catalog_beside(objects: Place) -> Place:
-    return Place(f"sqlite://{quote(str(objects.folder))}.catalog.sqlite", objects.country)
-
-
-def _find_catalog_file(catalog: Place) -> Path | None:
-    if catalog.scheme == POSTGRESQL:
-        return None
-    catalog.require_scheme("sqlite", "file", POSTGRESQL)
-    return find_sqlite_file(catalog)
-
-
-def _remove_half_made(folders: list[Path], missing: list[Path], catalog_file: Path | None) -> None:
-    """Remove what a failed creation wrote into places that were empty before, and the folders it made itself."""
-    if catalog_file is not None:
-        catalog_file.unlink(missing_ok=True)
-    for folder in folders:
-        for entry in folder.iterdir() if folder.exists() else ():
-            if entry.is_dir():
-                shutil.rmtree(entry)
-            else:
-                entry.unlink()
-    for folder in missing:  # from the innermost outwards
-        with suppress(OSError):
-            folder.rmdir()
