@@ -22,16 +22,15 @@ from kelarec.domain.register import Register
 from kelarec.domain.staff_acts import Act
 from kelarec.domain.uuid7 import RANDOM_BYTES, uuid7
 from kelarec.errors import ArchiveExistsError, ClosedError, InvalidValueError
-from kelarec.oversight.bulk import ShowProgress, open_bulk
+from kelarec.oversight.bulk import ShowProgress
 from kelarec.oversight.difference import Difference
-from kelarec.oversight.rebuild import Rebuild, Rebuilt
+from kelarec.oversight.rebuild import Rebuilt, rebuild_catalog
 from kelarec.oversight.verification import Verification
 from kelarec.retention.sweep import Retention
 from kelarec.rights.receive import Rights
 from kelarec.storage.description import read_description, read_register, write_description, write_register
 from kelarec.storage.engine import (
     Database,
-    begin_catalog,
     create_schema,
     open_database,
     open_memory_database,
@@ -71,9 +70,11 @@ class Archive(AbstractContextManager["Archive"]):
         rebuilt: What the rebuild did that this archive comes from, or None.
     """
 
-    def __init__(self, vault: Vault, register: Register, witnesses: Sequence[Witness] = ()) -> None:
+    def __init__(
+        self, vault: Vault, register: Register, witnesses: Sequence[Witness] = (), source: Source | None = None
+    ) -> None:
         self._vault = vault
-        self._source: Source | None = None
+        self._source = source
         self._witnesses = witnesses
         self._is_closed = False
         self.rebuilt: Rebuilt | None = None
@@ -84,7 +85,7 @@ class Archive(AbstractContextManager["Archive"]):
         self.capture = Capture(vault, self.audit, register)
         self.retention = Retention(vault, self.audit)
         self.rights = Rights(vault, self.audit, register)
-        self._verification = Verification(vault, self.audit, register)
+        self._verification = Verification(vault, self.audit, register, None if source is None else source.open_bare)
         self._sessions = Sessions(vault, self.audit, register)
 
     def __repr__(self) -> str:
@@ -232,30 +233,20 @@ class Archive(AbstractContextManager["Archive"]):
         """Make a new catalog from the objects, in the place of one that was lost, and open the archive.
 
         A rebuild that was broken off goes on where it was. Writers with another catalog go on until this one takes
-        over; then they are refused by name and open the archive anew. `archive.rebuilt` tells what was done.
-
-        Args:
-            by: The system or operator who rebuilds.
-            objects: As given to `create`.
-            keys: As given to `create`.
-            root_key: As given to `create`.
-            catalog: An empty place, as for `create`; move away what is left of a damaged catalog.
-            executor: Where the work is done; threads of this process if none is given. It stays the caller's.
-            progress: Is shown how far the work is, now and then.
-            witnesses: As given to `create`.
-            clock: As given to `create`.
-            randomness: As given to `create`.
+        over; then they are refused by name and open the archive anew. `archive.rebuilt` tells what was done. The place
+        of the catalog must be empty: move away what is left of a damaged one. The work is done on threads of this
+        process, or on an executor, which stays the caller's. Progress is called with how far it is, now and then.
 
         Raises:
             ArchiveExistsError: There is a whole catalog at the place already.
-            DeniedError: A staff member without a role that grants it; nothing was taken over.
-            IntegrityError: The log does not prove itself; nothing was taken over.
+            DeniedError, IntegrityError: No role grants it, or the log does not prove itself; nothing was taken over.
             CatalogMismatchError: Another rebuild took over meanwhile.
             ArchiveNotFoundError, KeyPlaceMismatchError, WrongRootKeyError, StorageError: As `open`.
         """
         catalog = catalog_beside(objects) if catalog is None else catalog
         require_apart(objects, keys, catalog)
         source = Source(objects, keys, root_key)
+        source.open_bare().database.close()  # what is wrong with objects or keys shows before a catalog is made
         vault = source.open(open_database(catalog, must_exist=None), clock, randomness)
         return cls._open_rebuilt(vault, source, by=by, executor=executor, progress=progress, witnesses=witnesses)
 
@@ -269,25 +260,19 @@ class Archive(AbstractContextManager["Archive"]):
     ) -> "Archive":
         """Make a new catalog from the objects beside this one, which is refused from then on, and open the archive.
 
-        This archive is closed at the end; no log entry is lost, since its catalog can still be read.
-
-        Args:
-            by: The system or operator who rebuilds.
-            catalog: An empty place; in memory if the archive lives in memory.
-            executor: As for `rebuild_lost`.
-            progress: As for `rebuild_lost`.
+        This archive is closed at the end; no log entry is lost, since its catalog can still be read. The new one lies
+        at an empty place, or in memory if the archive does. Executor and progress are as for `rebuild_lost`.
 
         Raises:
             InvalidValueError: No place is given for the catalog of an archive that does not live in memory.
-            DeniedError: A staff member without a role that grants it.
-            ArchiveExistsError, IntegrityError, CatalogMismatchError, StorageError: As `rebuild_lost`.
+            ArchiveExistsError, DeniedError, IntegrityError, CatalogMismatchError, StorageError: As `rebuild_lost`.
         """
         self._require_open()
         self.audit.require_in_charge()
         self.audit.require_may(by, Act.REBUILD)
-        if self._source is not None and catalog is None:
-            raise InvalidValueError("The new catalog has no place.", advice="Give an empty one as catalog.")
-        if self._source is not None and catalog is not None:
+        if self._source is not None:
+            if catalog is None:
+                raise InvalidValueError("The new catalog has no place.", advice="Give an empty one as catalog.")
             require_apart(self._source.objects, self._source.keys, catalog)
         database = open_memory_database() if catalog is None else open_database(catalog, must_exist=None)
         archive = self._open_rebuilt(
@@ -316,13 +301,12 @@ class Archive(AbstractContextManager["Archive"]):
         witnesses: Sequence[Witness],
         former: Vault | None = None,
     ) -> "Archive":
-        reopen = None if source is None else source.open_bare
         try:
-            begin_catalog(vault.database, catalog_id=str(vault.new_id()), archive_id=str(vault.archive_id))
-            require_own(vault.database, archive_id=str(vault.archive_id), is_finished=False)
             register = read_register(vault, read_description(vault.objects)[1])
-            with open_bulk(vault, executor, reopen) as bulk:
-                rebuilt = Rebuild(vault, register, AuditLog(vault, register), bulk, progress).run(by, former)
+            reopen = None if source is None else source.open_bare
+            rebuilt = rebuild_catalog(
+                vault, register, by=by, executor=executor, reopen=reopen, progress=progress, former=former
+            )
             archive = cls._open(vault, source, witnesses)
         except BaseException:
             vault.database.close()
@@ -332,8 +316,7 @@ class Archive(AbstractContextManager["Archive"]):
 
     @classmethod
     def _open(cls, vault: Vault, source: Source | None, witnesses: Sequence[Witness]) -> "Archive":
-        archive = cls(vault, read_register(vault, read_description(vault.objects)[1]), witnesses)
-        archive._source = source
+        archive = cls(vault, read_register(vault, read_description(vault.objects)[1]), witnesses, source)
         archive.audit.write(archive.audit.new_entry(EntryKind.ARCHIVE_OPENED, _HERE))
         return archive
 
@@ -357,8 +340,7 @@ class Archive(AbstractContextManager["Archive"]):
         try:
             create_schema(vault.database, catalog_id=str(vault.new_id()), archive_id=str(archive_id))
             write_register(vault, register)
-            archive = cls(vault, register, witnesses)
-            archive._source = source
+            archive = cls(vault, register, witnesses, source)
             archive.audit.begin()
             archive.audit.write(
                 archive.audit.new_entry(EntryKind.ARCHIVE_CREATED, _HERE, register_version=register.version.isoformat())
@@ -379,37 +361,24 @@ class Archive(AbstractContextManager["Archive"]):
     ) -> Iterator[Difference]:
         """Go through what objects, catalog, log and keys disagree on; also beside live writers.
 
-        That it was asked is in the log, and what came of it once the last difference was given.
-
-        Args:
-            by: The system, operator or data protection officer who asks.
-            executor: As for `rebuild_lost`.
-            progress: As for `rebuild_lost`.
+        That it was asked is in the log, and what came of it once the last difference was given. Executor and progress
+        are as for `rebuild_lost`.
 
         Raises:
-            DeniedError: A staff member without a role that grants it.
-            StorageError: A place refuses: it could not be told.
+            DeniedError, StorageError: No role grants it, or a place refuses: it could not be told.
         """
         self._require_open()
-        reopen = None if self._source is None else self._source.open_bare
-        return self._verification.iter_differences(by=by, executor=executor, reopen=reopen, progress=progress)
+        return self._verification.iter_differences(by=by, executor=executor, progress=progress)
 
     def verify(self, *, by: Actor, executor: Executor | None = None, progress: ShowProgress | None = None) -> None:
-        """Check that objects, catalog, log and keys agree.
-
-        Args:
-            by: As for `iter_differences`.
-            executor: As for `rebuild_lost`.
-            progress: As for `rebuild_lost`.
+        """Check that objects, catalog, log and keys agree; like `iter_differences`.
 
         Raises:
             MissingError, RolledBackError, AlteredError, LogDiffersError, KeysMissingError, OrphanedError: They do not;
-                the gravest class that was found, with its count, in this order.
-            DeniedError, StorageError: As `iter_differences`.
+                the gravest class that was found, in this order, with its count.
         """
         self._require_open()
-        reopen = None if self._source is None else self._source.open_bare
-        self._verification.verify(by=by, executor=executor, reopen=reopen, progress=progress)
+        self._verification.verify(by=by, executor=executor, progress=progress)
 
     def close(self) -> None:
         """Write that it closed, and let go of the catalog. Closing it twice is no error."""

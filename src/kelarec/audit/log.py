@@ -77,7 +77,6 @@ class AuditLog:
         Raises:
             CatalogMismatchError: Another catalog has taken over; the transaction must not be committed.
         """
-        self._require_in_charge(connection)
         ends_on = self._register.log_retention.last_day(entry.at)
         key = self._vault.keyring.get_or_make(ends_on).wrapping
         committed = commit(entry, self._vault.randomness)
@@ -98,6 +97,7 @@ class AuditLog:
                 "leaf": committed.leaf,
             },
         )
+        self._require_in_charge(connection)
 
     def require_in_charge(self) -> None:
         """Check that this catalog may still change the archive.

@@ -10,6 +10,7 @@ may be repeated: a rebuild that was killed goes on with what is still to do.
 """
 
 from collections.abc import Iterator
+from concurrent.futures import Executor
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -37,12 +38,19 @@ from kelarec.domain.people import Actor
 from kelarec.domain.register import Register
 from kelarec.domain.staff_acts import Act
 from kelarec.errors import CatalogError, DeniedError, IntegrityError, KeyUnavailableError
-from kelarec.oversight.bulk import Bulk, Progress, ShowProgress
+from kelarec.oversight.bulk import Bulk, Progress, Reopen, ShowProgress, open_bulk
 from kelarec.oversight.difference import Difference
 from kelarec.oversight.settlement import KINDS_WITH_ROWS, Settlement, Unlogged
 from kelarec.oversight.subjects import iter_batches
 from kelarec.storage import catalog_tables as tables
-from kelarec.storage.engine import find_catalog_fact, finish_catalog, put_catalog_fact
+from kelarec.storage.engine import (
+    begin_catalog,
+    find_catalog_fact,
+    finish_catalog,
+    put_catalog_fact,
+    require_own,
+    wait_for_writers,
+)
 from kelarec.storage.recordings import from_microseconds
 from kelarec.storage.vault import Vault
 
@@ -77,6 +85,31 @@ class Rebuilt:
     lost_from: datetime | None
     lost_until: datetime | None
     differences: tuple[Difference, ...]
+
+
+def rebuild_catalog(
+    vault: Vault,
+    register: Register,
+    *,
+    by: Actor,
+    executor: Executor | None,
+    reopen: Reopen | None,
+    progress: ShowProgress | None,
+    former: Vault | None,
+) -> Rebuilt:
+    """Rebuild the catalog of a vault, which is empty or holds a rebuild that was broken off; see `Rebuild.run`.
+
+    Raises:
+        ArchiveExistsError: There is a whole catalog already.
+    """
+    begin_catalog(vault.database, catalog_id=str(vault.new_id()), archive_id=str(vault.archive_id))
+    require_own(vault.database, archive_id=str(vault.archive_id), is_finished=False)
+    log = AuditLog(vault, register)
+    try:
+        with open_bulk(vault, executor, reopen) as bulk:
+            return Rebuild(vault, register, log, bulk, progress).run(by, former)
+    finally:
+        log.abandon()
 
 
 class Rebuild:
@@ -215,6 +248,7 @@ def _read_beyond(former: Vault, size: int) -> Iterator[EntryRow]:
     entries = tables.entries.c
     beyond = select(tables.entries).where(or_(entries.leaf_index.is_(None), entries.leaf_index >= size))
     with former.database.begin() as connection:
+        wait_for_writers(connection, tables.entries)
         rows = [dict(row) for row in connection.execute(beyond).mappings()]
     for row in rows:
         with suppress(KeyUnavailableError, IntegrityError):

@@ -23,25 +23,24 @@ _NAMED: Final = 5
 class Verification:
     """Compares what objects, catalog, log and keys of one archive say."""
 
-    def __init__(self, vault: Vault, log: AuditLog, register: Register) -> None:
+    def __init__(self, vault: Vault, log: AuditLog, register: Register, reopen: Reopen | None) -> None:
         self._vault = vault
         self._log = log
         self._register = register
+        self._reopen = reopen
 
     def iter_differences(
-        self, *, by: Actor, executor: Executor | None, reopen: Reopen | None, progress: ShowProgress | None
+        self, *, by: Actor, executor: Executor | None, progress: ShowProgress | None
     ) -> Iterator[Difference]:
         """Go through all differences; see `Archive.iter_differences`."""
         self._log.require_may(by, Act.VERIFY)
         self._log.write(self._log.new_entry(EntryKind.COMPARISON_BEGUN, by))
-        return self._iter_logged(by, executor, reopen, progress)
+        return self._iter_logged(by, executor, progress)
 
-    def verify(
-        self, *, by: Actor, executor: Executor | None, reopen: Reopen | None, progress: ShowProgress | None
-    ) -> None:
+    def verify(self, *, by: Actor, executor: Executor | None, progress: ShowProgress | None) -> None:
         """Raise if there is a difference; see `Archive.verify`."""
         found: dict[DifferenceKind, list[str]] = {}
-        for difference in self.iter_differences(by=by, executor=executor, reopen=reopen, progress=progress):
+        for difference in self.iter_differences(by=by, executor=executor, progress=progress):
             found.setdefault(difference.kind, []).append(difference.subject)
         gravest = next((kind for kind in DifferenceKind if kind in found), None)
         if gravest is None:
@@ -51,13 +50,11 @@ class Verification:
         others = "".join(f"; {len(each)} {kind.value}" for kind, each in found.items())
         raise ERRORS[gravest](f"{len(subjects)} {gravest.value}: {named}{others}.", count=len(subjects))
 
-    def _iter_logged(
-        self, by: Actor, executor: Executor | None, reopen: Reopen | None, progress: ShowProgress | None
-    ) -> Iterator[Difference]:
+    def _iter_logged(self, by: Actor, executor: Executor | None, progress: ShowProgress | None) -> Iterator[Difference]:
         counts: Counter[str] = Counter()
         outcome = "broken-off"
         try:
-            with open_bulk(self._vault, executor, reopen) as bulk:
+            with open_bulk(self._vault, executor, self._reopen) as bulk:
                 differences = Differences(self._vault, self._register, bulk, progress or (lambda _: None))
                 for difference in differences.iter_all():
                     counts[difference.kind.value] += 1

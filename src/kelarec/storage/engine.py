@@ -19,6 +19,7 @@ from sqlalchemy import (
     Dialect,
     Engine,
     Insert,
+    Table,
     create_engine,
     delete,
     event,
@@ -244,6 +245,12 @@ def finish_catalog(connection: Connection) -> bool:
     """Let a catalog be opened by everybody; return whether it was unfinished until now."""
     unfinished = delete(tables.catalog).where(tables.catalog.c.name == _UNFINISHED)
     return bool(connection.execute(unfinished).rowcount)
+
+
+def wait_for_writers(connection: Connection, table: Table) -> None:
+    """Wait for every transaction that has written to a table; on SQLite, which runs one at a time, there is none."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"LOCK TABLE {table.name} IN SHARE MODE")
 
 
 def find_catalog_fact(connection: Connection, name: str) -> str | None:
