@@ -153,7 +153,6 @@ class Archive(AbstractContextManager["Archive"]):
         catalog = catalog_beside(objects) if catalog is None else catalog
         require_apart(objects, keys, catalog)
         root = load_root_key(root_key, randomness)
-        source = Source(objects, keys, root_key)
         for place in (objects, keys):
             if place.folder.exists() and any(place.folder.iterdir()):
                 raise ArchiveExistsError(f"The folder {place.folder} is not empty.")
@@ -173,7 +172,7 @@ class Archive(AbstractContextManager["Archive"]):
                 keys=FolderObjects(keys.folder),
                 root_key=root,
                 make_database=lambda: open_database(catalog, must_exist=False),
-                source=source,
+                source=Source(objects, keys, root_key),
                 witnesses=witnesses,
                 clock=clock,
                 randomness=randomness,
@@ -371,7 +370,7 @@ class Archive(AbstractContextManager["Archive"]):
         return self._verification.iter_differences(by=by, executor=executor, progress=progress)
 
     def verify(self, *, by: Actor, executor: Executor | None = None, progress: ShowProgress | None = None) -> None:
-        """Check that objects, catalog, log and keys agree; like `iter_differences`.
+        """Check that objects, catalog, log and keys agree; as `iter_differences`.
 
         Raises:
             MissingError, RolledBackError, AlteredError, LogDiffersError, KeysMissingError, OrphanedError: They do not;

@@ -277,7 +277,6 @@ class Integrator:
         self._write_same(f"{FOLDER}/checkpoints/{checkpoint.size:020}", note)
         note = self._show_witnesses(note)
         self._require_lease()
-        self._require_own_catalog()
         self._vault.objects.replace(f"{FOLDER}/checkpoint", note)
         return TreeHead(checkpoint, note)
 
