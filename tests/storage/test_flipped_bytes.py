@@ -32,7 +32,7 @@ EVERY_BIT: Final = range(8)
 CLASSES: Final = {
     "description": r"archive/archive\.json",
     "register": r"archive/registers/[^/]+/register-\w+",
-    "staff": r"archive/staff/[^/]+/member-\w+",
+    "staff": r"archive/staff/[^/]+/member-\d+-\w+",
     "request": r"archive/requests/[^/]+/request-\w+",
     "record": r"archive/recordings/[^/]+/[^/]+/record-1-\w+",
     "content": r"archive/recordings/[^/]+/[^/]+/audio-\w+",
