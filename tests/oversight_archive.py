@@ -9,7 +9,11 @@ from sqlalchemy import select
 
 from kelarec import AccessRequest, Archive, Place, Recording, State, System
 from kelarec.audit.entries import EntryKind
+from kelarec.audit.log_rows import LOG
+from kelarec.domain.hold import Hold, HoldKind
+from kelarec.domain.instants import helsinki_date
 from kelarec.storage import catalog_tables as tables
+from kelarec.storage.holds import Holds
 from kelarec.storage.recordings import Recordings
 from kelarec.testing.builders import make_contact, make_person, make_staff_member, make_wav
 
@@ -54,6 +58,32 @@ def restrict(archive: Archive, recording: Recording, state: State = State.RESTRI
     return written.path
 
 
+def hold(archive: Archive, *held: Recording, wrapped: int | None = None) -> Hold:
+    """Place a hold on recordings, or intend one of which only some have wraps."""
+    vault = archive._vault
+    recordings = Recordings(vault)
+    holds = Holds(vault, recordings)
+    placed = Hold(
+        id=vault.new_id(),
+        recording_ids=[each.id for each in held],
+        kind=HoldKind.OTHER,
+        ground="legal-claim",
+        reason="A claim is before the court",
+        placed_by=str(OPERATOR),
+        placed_at=vault.now(),
+        review_on=helsinki_date(vault.now() + timedelta(days=300)),
+    )
+    intended = holds.write(placed)
+    with vault.database.begin() as connection:
+        holds.intend(connection, intended)
+        opened = [recordings.find_one(connection, each) for each in placed.recording_ids]
+    wraps = [holds.wrap(placed, each) for each in opened[:wrapped] if each is not None]
+    if wrapped is None:
+        with vault.database.begin() as connection:
+            holds.place(connection, placed, wraps)
+    return placed
+
+
 def request(archive: Archive) -> None:
     """Receive a request for access."""
     archive.rights.receive(
@@ -62,13 +92,17 @@ def request(archive: Archive) -> None:
     )
 
 
-def fill(archive: Archive, recordings: int = 6, restrictions: int = 2, requests: int = 2) -> list[Recording]:
-    """Put staff, recordings, restrictions and requests into an archive, and bring its log into the tree."""
+def fill(
+    archive: Archive, recordings: int = 6, restrictions: int = 2, requests: int = 2, holds: int = 1
+) -> list[Recording]:
+    """Put staff, recordings, restrictions, requests and holds into an archive, and bring its log into the tree."""
     archive.staff.enrol(make_staff_member(), by=OPERATOR)
     archive.staff.enrol(make_staff_member(roles={"adviser", "operator"}), by=OPERATOR)
     stored = [store(archive) for _ in range(recordings)]
     for recording in stored[:restrictions]:
         restrict(archive, recording)
+    for number in range(holds):
+        hold(archive, stored[-1 - number], stored[-2 - number])
     for _ in range(requests):
         request(archive)
     archive.audit.integrate()
@@ -76,16 +110,27 @@ def fill(archive: Archive, recordings: int = 6, restrictions: int = 2, requests:
 
 
 def dump(archive: Archive, *, left_out: tuple[str, ...] = ("catalog", "leases", "sessions")) -> Tables:
-    """Return the rows of all tables, in an order of their own; positions are the catalog's business."""
+    """Return the rows of all tables, in an order of their own; of the log those in the tree and those that wait."""
     with archive._vault.database.begin() as connection:
-        return {
-            table.name: sorted(
-                tuple((name, value) for name, value in row.items() if name != "position")
-                for row in connection.execute(select(table)).mappings()
-            )
+        rows = {
+            table.name: [dict(row) for row in connection.execute(select(table)).mappings()]
             for table in tables.metadata.sorted_tables
             if table.name not in left_out
         }
+    rows["entries"] += [{**row, "leaf_index": None} for row in rows.pop("waiting")]
+    return {
+        name: sorted(
+            (tuple((column, value) for column, value in sorted(row.items()) if column != "position") for row in each),
+            key=repr,
+        )
+        for name, each in rows.items()
+    }
+
+
+def list_kinds(archive: Archive) -> list[str]:
+    """Return the kinds of all log entries, without asking the log."""
+    with archive._vault.database.begin() as connection:
+        return list(connection.execute(select(LOG.c.kind)).scalars())
 
 
 def without(rows: Tables, *kinds: EntryKind) -> Tables:

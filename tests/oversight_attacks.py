@@ -10,7 +10,7 @@ from kelarec.audit.integrator import Integrator
 from kelarec.oversight.difference import DifferenceKind
 from kelarec.storage import catalog_tables as tables
 from kelarec.storage.objects import ObjectPlace
-from kelarec.storage.recordings import Recordings, WrittenRecord
+from kelarec.storage.recordings import Recordings, WrittenRecord, to_row
 from oversight_archive import dump, store
 
 Findings = set[tuple[DifferenceKind, str]]
@@ -40,11 +40,6 @@ class Scene:
         with self.archive._vault.database.begin() as connection:
             connection.execute(statement)
 
-    def list(self, number: int, word: str) -> list[str]:
-        """Return the paths of a recording's objects whose names begin with a word."""
-        folder = f"recordings/{self.stored[number].recorded_on}/{self.stored[number].id}"
-        return [path for path in self.objects.iter_paths(folder) if path.rpartition("/")[2].startswith(f"{word}-")]
-
     def first(self, below: str) -> str:
         """Return the first path below a folder."""
         return next(iter(self.objects.iter_paths(below)))
@@ -67,6 +62,20 @@ class Scene:
         assert opened is not None
         return recordings.write_record(evolve(opened.record, revision=revision), opened.data_key)
 
+    def find(self, number: int, word: str) -> list[str]:
+        """Return the paths of a recording's objects whose names begin with a word."""
+        folder = f"recordings/{self.stored[number].recorded_on}/{self.stored[number].id}"
+        return [path for path in self.objects.iter_paths(folder) if path.rpartition("/")[2].startswith(f"{word}-")]
+
+    def hold_paths(self) -> list[str]:
+        """Return the path of the hold's object, then those of its wraps."""
+        paths = list(self.objects.iter_paths("holds"))
+        return sorted(paths, key=lambda path: not path.rpartition("/")[2].startswith("hold-"))
+
+    def hold_name(self) -> str:
+        """Return what differences call the hold."""
+        return f"hold {self.hold_paths()[0].split('/')[1]}"
+
     def key_of(self, number: int) -> bytes:
         """Return a recording's id as the catalog keeps it."""
         return self.stored[number].id.bytes
@@ -74,47 +83,48 @@ class Scene:
 
 def put_old_record_back(scene: Scene) -> Findings:
     """Put the bytes of a record before its restriction in the place of those after it."""
-    older, newer = scene.list(0, "record")
+    older, newer = scene.find(0, "record")
     scene.objects.replace(newer, scene.objects.read(older))
     return {(ROLLED_BACK, scene.name(0))}
 
 
 def lose_newest_record(scene: Scene) -> Findings:
     """Lose the record that stands, and keep the one before."""
-    scene.objects.delete(scene.list(0, "record")[1])
+    scene.objects.delete(scene.find(0, "record")[1])
     return {(MISSING, scene.name(0))}
 
 
 def lose_record(scene: Scene) -> Findings:
     """Lose a record."""
-    scene.objects.delete(scene.list(3, "record")[0])
+    scene.objects.delete(scene.find(3, "record")[0])
     return {(MISSING, scene.name(3))}
 
 
 def lose_content(scene: Scene) -> Findings:
     """Lose a content."""
-    scene.objects.delete(scene.list(3, "audio")[0])
+    scene.objects.delete(scene.find(3, "audio")[0])
     return {(MISSING, scene.name(3))}
 
 
 def cut_content(scene: Scene) -> Findings:
     """Cut the last byte of a content off."""
-    [path] = scene.list(3, "audio")
+    [path] = scene.find(3, "audio")
     scene.objects.replace(path, scene.objects.read(path)[:-1])
     return {(ALTERED, scene.name(3))}
 
 
 def alter_record(scene: Scene) -> Findings:
     """Flip a bit of a record."""
-    scene.flip(scene.list(3, "record")[0])
+    scene.flip(scene.find(3, "record")[0])
     return {(ALTERED, scene.name(3))}
 
 
 def lose_everything_of_one(scene: Scene) -> Findings:
     """Lose all objects of a recording, and its row."""
-    for path in [*scene.list(3, "record"), *scene.list(3, "audio")]:
+    for path in [*scene.find(3, "record"), *scene.find(3, "audio")]:
         scene.objects.delete(path)
     scene.run(delete(tables.recordings).where(tables.recordings.c.id == scene.key_of(3)))
+    scene.run(delete(tables.tokens).where(tables.tokens.c.recording_id == scene.key_of(3)))
     return {(MISSING, scene.name(3))}
 
 
@@ -126,17 +136,17 @@ def edit_state(scene: Scene) -> Findings:
 
 def roll_row_back(scene: Scene) -> Findings:
     """Put a row back to what it was before the restriction."""
-    older = scene.list(0, "record")[0]
+    older = scene.find(0, "record")[0]
     recordings = Recordings(scene.archive._vault)
     opened = recordings.open_record(scene.stored[0].id, scene.objects.read(older))
-    row = recordings.to_row(WrittenRecord(opened.record, older, scene.objects.read(older)))
+    row = to_row(WrittenRecord(opened.record, older, scene.objects.read(older)))
     scene.run(update(tables.recordings).where(tables.recordings.c.id == scene.key_of(0)).values(**row))
     return {(ROLLED_BACK, scene.name(0))}
 
 
 def swap_sealed_record(scene: Scene) -> Findings:
     """Put another recording's sealed record into a row."""
-    other = scene.objects.read(scene.list(4, "record")[0])
+    other = scene.objects.read(scene.find(4, "record")[0])
     scene.run(update(tables.recordings).where(tables.recordings.c.id == scene.key_of(3)).values(record=other))
     return {(ALTERED, scene.name(3))}
 
@@ -157,6 +167,52 @@ def add_token(scene: Scene) -> Findings:
     """Add a token to a recording."""
     scene.run(insert(tables.tokens).values(token=bytes(16), recording_id=scene.key_of(3)))
     return {(ALTERED, scene.name(3))}
+
+
+def add_token_of_nobody(scene: Scene) -> Findings:
+    """Add a token of a recording that never was."""
+    nobody = scene.archive._vault.new_id()
+    scene.run(insert(tables.tokens).values(token=bytes(16), recording_id=nobody.bytes))
+    return {(ORPHANED, f"recording {nobody}")}
+
+
+def lose_hold(scene: Scene) -> Findings:
+    """Lose the object of a hold."""
+    name = scene.hold_name()
+    scene.objects.delete(scene.hold_paths()[0])
+    return {(MISSING, name)}
+
+
+def lose_wrap(scene: Scene) -> Findings:
+    """Lose one of the wraps of a hold."""
+    scene.objects.delete(scene.hold_paths()[1])
+    return {(MISSING, scene.hold_name())}
+
+
+def alter_wrap(scene: Scene) -> Findings:
+    """Flip a bit of one of the wraps of a hold."""
+    scene.flip(scene.hold_paths()[1])
+    return {(ALTERED, scene.hold_name())}
+
+
+def release_hold_in_the_catalog(scene: Scene) -> Findings:
+    """Let the catalog say that a hold was released, though its wraps open."""
+    scene.run(update(tables.holds).values(state="released"))
+    return {(ALTERED, scene.hold_name())}
+
+
+def end_held_recording_early(scene: Scene) -> Findings:
+    """Let the catalog forget that a recording is held, so that a sweep ends it on its own day."""
+    held = tables.held_recordings.c
+    scene.run(delete(tables.held_recordings).where(held.recording_id == scene.key_of(5)))
+    scene.run(update(tables.recordings).where(tables.recordings.c.id == scene.key_of(5)).values(held_through=None))
+    return {(ALTERED, scene.hold_name()), (ALTERED, scene.name(5))}
+
+
+def remove_hold_row(scene: Scene) -> Findings:
+    """Remove a hold from the catalog, its recordings' rows as well."""
+    scene.run(delete(tables.holds))
+    return {(ORPHANED, scene.hold_name())}
 
 
 def leave_record_without_row(scene: Scene) -> Findings:
@@ -235,10 +291,10 @@ def put_stranger_among_recordings(scene: Scene) -> Findings:
 
 
 def lose_keys(scene: Scene) -> Findings:
-    """Destroy the keys of a date that is not over."""
+    """Destroy the keys of a date that is not over; two of its recordings still open under a hold."""
     day = scene.stored[0].kept_through
     assert scene.archive._vault.keyring.destroy(day)
-    return {(KEYS_MISSING, f"keys of {day}"), *((KEYS_MISSING, scene.name(number)) for number in range(6))}
+    return {(KEYS_MISSING, f"keys of {day}"), *((KEYS_MISSING, scene.name(number)) for number in range(4))}
 
 
 def edit_entry(scene: Scene) -> Findings:
@@ -307,6 +363,13 @@ ATTACKS: list[Callable[[Scene], Findings]] = [
     remove_row,
     remove_tokens,
     add_token,
+    add_token_of_nobody,
+    lose_hold,
+    lose_wrap,
+    alter_wrap,
+    release_hold_in_the_catalog,
+    end_held_recording_early,
+    remove_hold_row,
     leave_record_without_row,
     leave_newer_version,
     lose_staff,

@@ -4,7 +4,8 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from functools import partial
 from types import TracebackType
 from typing import Final
 
@@ -17,32 +18,32 @@ from kelarec.audit.entries import EntryKind
 from kelarec.audit.integrator import Witness
 from kelarec.audit.log import AuditLog
 from kelarec.capture.store import Capture
+from kelarec.custody.keys import Keys
 from kelarec.domain.people import Actor, StaffId, System
 from kelarec.domain.register import Register
 from kelarec.domain.staff_acts import Act
 from kelarec.domain.uuid7 import RANDOM_BYTES, uuid7
-from kelarec.errors import ArchiveExistsError, ClosedError, InvalidValueError
+from kelarec.errors import ClosedError, InvalidValueError
 from kelarec.oversight.bulk import ShowProgress
 from kelarec.oversight.difference import Difference
 from kelarec.oversight.rebuild import Rebuilt, rebuild_catalog
 from kelarec.oversight.verification import Verification
+from kelarec.retention.destroyed_again import DestroyedAgain
+from kelarec.retention.opening import begin_use
 from kelarec.retention.sweep import Retention
 from kelarec.rights.receive import Rights
 from kelarec.storage.description import read_description, read_register, write_description, write_register
-from kelarec.storage.engine import (
-    Database,
-    create_schema,
-    open_database,
-    open_memory_database,
-    require_own,
-)
+from kelarec.storage.engine import Database, create_schema, open_database, open_memory_database, require_own
+from kelarec.storage.key_place import KeyPlaces
 from kelarec.storage.keyring import Keyring
-from kelarec.storage.layout import catalog_beside, find_catalog_file, remove_half_made, require_apart
+from kelarec.storage.keys_ahead import make_keys_ahead
 from kelarec.storage.migrations import migrate
-from kelarec.storage.objects import FolderObjects, MemoryObjects, ObjectPlace
+from kelarec.storage.objects import MemoryObjects, ObjectPlace
+from kelarec.storage.opening import Credentials, no_credentials
 from kelarec.storage.places import Place
-from kelarec.storage.roots import LocalRootKey, RootKey, load_root_key
-from kelarec.storage.source import Source
+from kelarec.storage.residency import NOTHING_DECLARED, Declarations
+from kelarec.storage.roots import LocalRootKey, RootKey, Secrets
+from kelarec.storage.source import Source, new_catalog
 from kelarec.storage.vault import Clock, Vault
 from kelarec.storage.wrapping import KEY_BYTES, Randomness
 
@@ -67,6 +68,9 @@ class Archive(AbstractContextManager["Archive"]):
         retention: Ends what is over.
         rights: Keeps the requests of persons.
         audit: The log.
+        destroyed_again: What the log says has died and was there again when the archive was opened.
+        lost_keys: Dates that are not over, hold something and had no keys when the archive was opened.
+        keys: What keys there are; a new root key.
         rebuilt: What the rebuild did that this archive comes from, or None.
     """
 
@@ -76,15 +80,18 @@ class Archive(AbstractContextManager["Archive"]):
         self._vault = vault
         self._source = source
         self._witnesses = witnesses
-        self._is_closed = False
         self.rebuilt: Rebuilt | None = None
+        self._is_closed = False
         self.id = vault.archive_id
         self.register = register
         self.audit = AuditLog(vault, register, witnesses)
         self.staff = Staff(vault, self.audit, register)
         self.capture = Capture(vault, self.audit, register)
-        self.retention = Retention(vault, self.audit)
+        self.retention = Retention(vault, self.audit, register)
         self.rights = Rights(vault, self.audit, register)
+        self.destroyed_again = DestroyedAgain()
+        self.lost_keys: tuple[date, ...] = ()
+        self.keys = Keys(vault, self.audit)
         self._verification = Verification(vault, self.audit, register, None if source is None else source.open_bare)
         self._sessions = Sessions(vault, self.audit, register)
 
@@ -111,7 +118,6 @@ class Archive(AbstractContextManager["Archive"]):
             keys=MemoryObjects(),
             root_key=root_key,
             make_database=open_memory_database,
-            source=None,
             witnesses=witnesses,
             clock=clock,
             randomness=randomness,
@@ -122,10 +128,13 @@ class Archive(AbstractContextManager["Archive"]):
         cls,
         *,
         objects: Place,
-        keys: Place,
+        keys: KeyPlaces,
         root_key: str,
         register: Register,
+        secrets: Secrets | None = None,
         catalog: Place | None = None,
+        credentials: Credentials = no_credentials,
+        residency: Declarations = NOTHING_DECLARED,
         witnesses: Sequence[Witness] = (),
         clock: Clock = system_clock,
         randomness: Randomness = os.urandom,
@@ -133,85 +142,84 @@ class Archive(AbstractContextManager["Archive"]):
         """Make a new archive in empty places.
 
         Args:
-            objects: A folder for all that is kept, sealed.
-            keys: A folder of its own for the keys; neither contains the other.
-            root_key: Such as ``keyfile:/path``, made by `kelarec.create_key_file`.
+            objects: A folder or bucket for all that is kept, sealed.
+            keys: A folder or bucket of its own for the keys; neither contains the other. Or a pair of them, two copies
+                that are written and destroyed together and read from either.
+            root_key: Such as ``keyfile:/path``, made by `kelarec.create_key_file`; or ``passphrase:``, ``pkcs11:…``,
+                ``awskms:…``, or what a plug-in brings.
             register: The notice to obey.
+            secrets: Is called with ``passphrase`` or ``pin`` when the root key needs one, and returns it.
             catalog: ``sqlite:///path`` or ``postgresql+psycopg://…`` (`kelarec[postgres]`); a SQLite file beside the
                 objects' folder if none is given.
+            credentials: Gives what opens a remote place, as keyword arguments of its fsspec file system; without it
+                the environment does, as each provider's own tools have it.
+            residency: Where servers lie that no provider tells of.
             witnesses: Each is shown every signed checkpoint and keeps it elsewhere; see `kelarec.audit.integrator`.
             clock: Gives the present as an aware instant.
             randomness: Gives so many random bytes.
 
         Raises:
-            NotResidentError, UnknownSchemeError: A place is not in the EU/EEA, or nothing knows its scheme.
+            NotResidentError, ResidencyUnknownError: A place is not in the EU/EEA, or nobody tells where it is.
+            UnknownSchemeError, MissingExtraError: Nothing knows a place's scheme, or its extra is not installed.
+            PlaceNotFoundError, UnreachableError, CredentialsRefusedError: A bucket is not there, or a server does not
+                answer or does not let in.
             PlaceOverlapError: Keys and objects, or the catalog and the keys, lie in one another.
             ArchiveExistsError: A place is not empty.
-            RootKeyUnreadableError: The root key cannot be had.
+            RootKeyError: The root key cannot be had.
             StorageError: A place refuses. Nothing half-made stays behind.
         """
-        catalog = catalog_beside(objects) if catalog is None else catalog
-        require_apart(objects, keys, catalog)
-        root = load_root_key(root_key, randomness)
-        for place in (objects, keys):
-            if place.folder.exists() and any(place.folder.iterdir()):
-                raise ArchiveExistsError(f"The folder {place.folder} is not empty.")
-        catalog_file = find_catalog_file(catalog)
-        if catalog_file is not None and catalog_file.exists():
-            raise ArchiveExistsError(f"There is a catalog already at {catalog_file}.")
-        missing = [
-            folder
-            for place in (objects, keys)
-            for folder in (place.folder, *place.folder.parents)
-            if not folder.exists()
-        ]
-        try:
+        source = Source(objects, keys, root_key, secrets, credentials, residency)
+        catalog = source.place_catalog(catalog)
+        root = source.load_root(randomness)
+        with new_catalog(catalog), source.new_places(randomness) as (store, key_place):
             return cls._create(
                 register,
-                objects=FolderObjects(objects.folder),
-                keys=FolderObjects(keys.folder),
+                objects=store,
+                keys=key_place,
                 root_key=root,
                 make_database=lambda: open_database(catalog, must_exist=False),
-                source=Source(objects, keys, root_key),
+                source=source,
                 witnesses=witnesses,
                 clock=clock,
                 randomness=randomness,
             )
-        except BaseException:
-            remove_half_made([objects.folder, keys.folder], missing, catalog_file)
-            raise
 
     @classmethod
     def open(
         cls,
         *,
         objects: Place,
-        keys: Place,
+        keys: KeyPlaces,
         root_key: str,
+        secrets: Secrets | None = None,
         catalog: Place | None = None,
+        credentials: Credentials = no_credentials,
+        residency: Declarations = NOTHING_DECLARED,
         witnesses: Sequence[Witness] = (),
         clock: Clock = system_clock,
         randomness: Randomness = os.urandom,
     ) -> "Archive":
-        """Open an archive; it reads its own register.
+        """Open an archive; it reads its own register. The arguments are those of `create`.
 
         Raises:
             ArchiveNotFoundError: There is no archive, or no ring key, at the places.
+            MissingExtraError, PlaceNotFoundError, UnreachableError, CredentialsRefusedError, NotResidentError: As in
+                `create`.
             FormatTooNewError: A newer version made it.
-            KeyPlaceMismatchError, WrongRootKeyError, RootKeyUnreadableError: The keys are not those of this archive.
+            KeyPlaceMismatchError, WrongRootKeyError: The keys are not those of this archive.
+            RootKeyUnreadableError, RootKeyUnreachableError, MissingExtraError: The root key cannot be had.
             CatalogError: The catalog is missing, damaged or another archive's.
             IntegrityError: Something was altered.
         """
-        catalog = catalog_beside(objects) if catalog is None else catalog
-        require_apart(objects, keys, catalog)
-        source = Source(objects, keys, root_key)
-        vault = source.open(open_database(catalog, must_exist=True), clock, randomness)
+        source = Source(objects, keys, root_key, secrets, credentials, residency)
+        database = open_database(source.place_catalog(catalog), must_exist=True)
+        vault = source.open(database, clock, randomness)
         try:
-            require_own(vault.database, archive_id=str(vault.archive_id))
-            migrate(vault.database)
+            require_own(database, archive_id=str(vault.archive_id))
+            migrate(database)
             return cls._open(vault, source, witnesses)
         except BaseException:
-            vault.database.close()
+            database.close()
             raise
 
     @classmethod
@@ -220,9 +228,12 @@ class Archive(AbstractContextManager["Archive"]):
         *,
         by: Actor,
         objects: Place,
-        keys: Place,
+        keys: KeyPlaces,
         root_key: str,
+        secrets: Secrets | None = None,
         catalog: Place | None = None,
+        credentials: Credentials = no_credentials,
+        residency: Declarations = NOTHING_DECLARED,
         executor: Executor | None = None,
         progress: ShowProgress | None = None,
         witnesses: Sequence[Witness] = (),
@@ -234,20 +245,21 @@ class Archive(AbstractContextManager["Archive"]):
         A rebuild that was broken off goes on where it was. Writers with another catalog go on until this one takes
         over; then they are refused by name and open the archive anew. `archive.rebuilt` tells what was done. The place
         of the catalog must be empty: move away what is left of a damaged one. The work is done on threads of this
-        process, or on an executor, which stays the caller's. Progress is called with how far it is, now and then.
+        process, or on an executor, which stays the caller's. Progress is called with how far it is, now and then. The
+        other arguments are those of `create`.
 
         Raises:
             ArchiveExistsError: There is a whole catalog at the place already.
             DeniedError, IntegrityError: No role grants it, or the log does not prove itself; nothing was taken over.
             CatalogMismatchError: Another rebuild took over meanwhile.
-            ArchiveNotFoundError, KeyPlaceMismatchError, WrongRootKeyError, StorageError: As `open`.
+            ArchiveNotFoundError, KeyPlaceMismatchError, RootKeyError, StorageError: As `open`.
         """
-        catalog = catalog_beside(objects) if catalog is None else catalog
-        require_apart(objects, keys, catalog)
-        source = Source(objects, keys, root_key)
+        source = Source(objects, keys, root_key, secrets, credentials, residency)
+        catalog = source.place_catalog(catalog)
         source.open_bare().database.close()  # what is wrong with objects or keys shows before a catalog is made
         vault = source.open(open_database(catalog, must_exist=None), clock, randomness)
-        return cls._open_rebuilt(vault, source, by=by, executor=executor, progress=progress, witnesses=witnesses)
+        work = partial(rebuild_catalog, by=by, executor=executor, progress=progress)
+        return cls._open_rebuilt(vault, source, witnesses, work)
 
     def rebuild(
         self,
@@ -272,17 +284,11 @@ class Archive(AbstractContextManager["Archive"]):
         if self._source is not None:
             if catalog is None:
                 raise InvalidValueError("The new catalog has no place.", advice="Give an empty one as catalog.")
-            require_apart(self._source.objects, self._source.keys, catalog)
+            catalog = self._source.place_catalog(catalog)
         database = open_memory_database() if catalog is None else open_database(catalog, must_exist=None)
-        archive = self._open_rebuilt(
-            evolve(self._vault, database=database),
-            self._source,
-            by=by,
-            executor=executor,
-            progress=progress,
-            witnesses=self._witnesses,
-            former=self._vault,
-        )
+        work = partial(rebuild_catalog, by=by, executor=executor, progress=progress, former=self._vault)
+        vault = evolve(self._vault, database=database)
+        archive = self._open_rebuilt(vault, self._source, self._witnesses, work)
         self._is_closed = True
         self.audit.abandon()
         self._vault.database.close()
@@ -290,22 +296,11 @@ class Archive(AbstractContextManager["Archive"]):
 
     @classmethod
     def _open_rebuilt(
-        cls,
-        vault: Vault,
-        source: Source | None,
-        *,
-        by: Actor,
-        executor: Executor | None,
-        progress: ShowProgress | None,
-        witnesses: Sequence[Witness],
-        former: Vault | None = None,
+        cls, vault: Vault, source: Source | None, witnesses: Sequence[Witness], work: Callable[..., Rebuilt]
     ) -> "Archive":
         try:
             register = read_register(vault, read_description(vault.objects)[1])
-            reopen = None if source is None else source.open_bare
-            rebuilt = rebuild_catalog(
-                vault, register, by=by, executor=executor, reopen=reopen, progress=progress, former=former
-            )
+            rebuilt = work(vault, register, reopen=None if source is None else source.open_bare)
             archive = cls._open(vault, source, witnesses)
         except BaseException:
             vault.database.close()
@@ -316,7 +311,7 @@ class Archive(AbstractContextManager["Archive"]):
     @classmethod
     def _open(cls, vault: Vault, source: Source | None, witnesses: Sequence[Witness]) -> "Archive":
         archive = cls(vault, read_register(vault, read_description(vault.objects)[1]), witnesses, source)
-        archive.audit.write(archive.audit.new_entry(EntryKind.ARCHIVE_OPENED, _HERE))
+        archive.destroyed_again, archive.lost_keys = begin_use(vault, archive.audit, archive.register, by=_HERE)
         return archive
 
     @classmethod
@@ -328,10 +323,10 @@ class Archive(AbstractContextManager["Archive"]):
         keys: ObjectPlace,
         root_key: RootKey,
         make_database: Callable[[], Database],
-        source: Source | None,
         witnesses: Sequence[Witness],
         clock: Clock,
         randomness: Randomness,
+        source: Source | None = None,
     ) -> "Archive":
         archive_id = uuid7(clock(), randomness(RANDOM_BYTES))
         keyring = Keyring.create(keys, archive_id, root_key, randomness)
@@ -340,11 +335,15 @@ class Archive(AbstractContextManager["Archive"]):
             create_schema(vault.database, catalog_id=str(vault.new_id()), archive_id=str(archive_id))
             write_register(vault, register)
             archive = cls(vault, register, witnesses, source)
-            archive.audit.begin()
-            archive.audit.write(
-                archive.audit.new_entry(EntryKind.ARCHIVE_CREATED, _HERE, register_version=register.version.isoformat())
-            )
-            write_description(objects, archive_id, register)
+            try:
+                make_keys_ahead(vault, register)
+                archive.audit.begin()
+                version = register.version.isoformat()
+                archive.audit.write(archive.audit.new_entry(EntryKind.ARCHIVE_CREATED, _HERE, register_version=version))
+                write_description(objects, archive_id, register)
+            except BaseException:
+                archive.audit.abandon()  # or it would write into places that are being emptied
+                raise
         except BaseException:
             vault.database.close()
             raise

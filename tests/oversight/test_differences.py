@@ -9,17 +9,18 @@ from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import select
 
 from kelarec import Archive, Register, StaffId
 from kelarec.audit.entries import EntryKind
 from kelarec.errors import AlteredError, DeniedError, ForkedLogError, InvalidValueError, MissingError, OrphanedError
 from kelarec.oversight import comparison, differences, log_comparison
 from kelarec.oversight.difference import ERRORS, Difference, DifferenceKind
-from kelarec.storage import catalog_tables as tables
+from kelarec.retention.erasure import destroy_leaves
+from kelarec.storage.key_leaves import KeyLeaf
+from kelarec.storage.recordings import Recordings
 from kelarec.testing.builders import make_staff_member
 from kelarec.testing.clock import MovableClock
-from oversight_archive import OPERATOR, dump, fill, restrict, store
+from oversight_archive import OPERATOR, dump, fill, ids, list_kinds, restrict, store
 from oversight_attacks import (
     ATTACKS,
     MISSING,
@@ -27,6 +28,7 @@ from oversight_attacks import (
     ROLLED_BACK,
     Findings,
     Scene,
+    add_token_of_nobody,
     alter_record,
     alter_tile,
     cut_content,
@@ -101,6 +103,7 @@ MUTANTS = {
     "contents are not measured": (comparison, "_compare_parts", cut_content),
     "rows without objects are not looked for": (differences.Differences, "_iter_rows_unseen", lose_record),
     "the log is not asked": (differences.Differences, "_iter_recordings_told", lose_everything_of_one),
+    "tokens are not gone through": (differences.Differences, "_compare_strays", add_token_of_nobody),
     "keys are not asked": (differences.Differences, "_compare_keys", lose_keys),
     "the tree is not proven": (log_comparison, "find_problems", alter_tile),
     "the log's rows are not compared": (log_comparison.LogComparison, "_compare_rows", edit_entry),
@@ -176,6 +179,34 @@ def test_a_rolled_back_catalog_is_found(disk: "Disk") -> None:
     print(f"\ncatalog rolled back a day: {len(told)} differences, 4 of 4 rows and the lost entries named")
 
 
+def test_what_was_erased_is_not_missed(make_scene: Callable[[], Scene]) -> None:
+    """A recording erased before its day is told neither as missing nor as keyless, whatever remains of it (Art. 17)."""
+    scene = make_scene()
+    vault, [first, second, third] = scene.archive._vault, scene.stored[2:5]
+    leaves = [KeyLeaf(each.kept_through, each.id) for each in (first, second)]
+    destroy_leaves(vault, scene.archive.audit, leaves, by=OPERATOR)
+    vault.keyring.puncture(third.kept_through, [str(third.id)])  # held: it opens under its hold
+    assert find_all(scene.archive) == []  # rows and objects are still there
+    recordings = Recordings(vault)
+    with vault.database.begin() as connection:
+        assert recordings.delete_row(connection, first)
+    assert find_all(scene.archive) == []
+    recordings.discard(first.id, first.recorded_on)
+    assert find_all(scene.archive) == []
+    with scene.archive.rebuild(by=OPERATOR) as renewed:
+        assert renewed.rebuilt is not None
+        assert renewed.rebuilt.differences == ()
+        assert ids(renewed) == {each.id for each in scene.stored} - {first.id, second.id}
+        renewed.verify(by=OPERATOR)
+
+
+def test_a_key_leaf_that_died_without_a_word_is_told(make_scene: Callable[[], Scene]) -> None:
+    """A recording whose key leaf died though the log does not say so is keyless."""
+    scene = make_scene()
+    scene.archive._vault.keyring.puncture(scene.stored[3].kept_through, [str(scene.stored[3].id)])
+    assert found(scene.archive) == {(DifferenceKind.KEYS_MISSING, scene.name(3))}
+
+
 def test_lost_objects_are_listed_one_by_one(make_scene: Callable[[], Scene]) -> None:
     """Objects lost with the catalog present are listed as missing, each, and never dropped (fault 14)."""
     scene = make_scene()
@@ -198,8 +229,7 @@ def test_it_is_asked_by_those_who_may_and_logged(make_scene: Callable[[], Scene]
     scene.archive.verify(by=StaffId("olga"))
     edit_state(scene)
     next(iter(scene.archive.iter_differences(by=OPERATOR))).advice  # noqa: B018  one is looked at, then no more
-    with scene.archive._vault.database.begin() as connection:
-        kinds = connection.execute(select(tables.entries.c.kind)).scalars().all()
+    kinds = list_kinds(scene.archive)
     outcomes = [
         entry.facts["outcome"]
         for entry in scene.archive.audit.iter_entries(by=OPERATOR)

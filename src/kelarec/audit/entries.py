@@ -33,12 +33,17 @@ class EntryKind(StrEnum):
     DENIED = "denied"
     REQUEST_RECEIVED = "request-received"
     KEYS_DESTROYED = "keys-destroyed"
+    EMPTY_KEYS_DESTROYED = "empty-keys-destroyed"
+    LEAF_DESTROYED = "leaf-destroyed"
+    DESTROYED_AGAIN = "destroyed-again"
     LOG_READ = "log-read"
     RECORDING_CHANGED = "recording-changed"
     CATALOG_REBUILT = "catalog-rebuilt"
     VERSION_ADOPTED = "version-adopted"
     COMPARISON_BEGUN = "comparison-begun"
     COMPARISON_ENDED = "comparison-ended"
+    ROOT_KEY_ROTATION = "root-key-rotation"
+    DATA_KEY_EXPORTED = "data-key-exported"
 
 
 WITHOUT_HASHES: Final = frozenset(
@@ -54,7 +59,9 @@ WITHOUT_HASHES: Final = frozenset(
         EntryKind.CONTENT_HEARD,
         EntryKind.DENIED,
         EntryKind.KEYS_DESTROYED,
+        EntryKind.EMPTY_KEYS_DESTROYED,
         EntryKind.LOG_READ,
+        EntryKind.ROOT_KEY_ROTATION,
         EntryKind.CATALOG_REBUILT,
         EntryKind.COMPARISON_BEGUN,
         EntryKind.COMPARISON_ENDED,

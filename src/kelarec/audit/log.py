@@ -3,36 +3,38 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, Select, func, insert, select, text, union_all
 
 from kelarec.audit import succession
 from kelarec.audit.background import Background
 from kelarec.audit.consultations import CONSULTING
 from kelarec.audit.entries import Entry, EntryKind
 from kelarec.audit.integrator import Integrator, TreeHead, Witness
-from kelarec.audit.leaf import commit, open_commitment
+from kelarec.audit.leaf import commit
+from kelarec.audit.log_rows import HALVES, LOG, OLDEST_FIRST, entry_context, open_entry
 from kelarec.domain.access_rule import SessionTerms
 from kelarec.domain.instants import helsinki_date, to_utc
 from kelarec.domain.people import Actor, System
 from kelarec.domain.register import Register
 from kelarec.domain.staff_acts import Act
-from kelarec.errors import DeniedError, IntegrityError, KelarecError
+from kelarec.errors import DeniedError, KelarecError
 from kelarec.storage import catalog_tables as tables
-from kelarec.storage.engine import insert_now, read_catalog_fact
+from kelarec.storage.compiled import insert_now
+from kelarec.storage.engine import read_catalog_fact
 from kelarec.storage.recordings import microseconds
 from kelarec.storage.staff_directory import StaffDirectory
 from kelarec.storage.vault import Vault
-from kelarec.storage.wrapping import unwrap, wrap
+from kelarec.storage.wrapping import wrap
 
 LONGEST_WAIT: Final = timedelta(seconds=10)
 _MOST_TRIES: Final = 5
 _TRIES_AT_END: Final = 50
 _PAUSE_AT_END: Final = 0.1
-_INSERT: Final = insert(tables.entries).inline()  # nobody asks for the position, so no server has to return it
+_INSERT: Final = insert(tables.waiting).inline()  # nobody asks for the position, so no server has to return it
 
 
 class AuditLog:
@@ -78,9 +80,9 @@ class AuditLog:
             CatalogMismatchError: Another catalog has taken over; the transaction must not be committed.
         """
         ends_on = self._register.log_retention.last_day(entry.at)
-        key = self._vault.keyring.get_or_make(ends_on).wrapping
+        key = self._vault.keyring.get_or_make(ends_on, self._vault.now()).wrapping
         committed = commit(entry, self._vault.randomness)
-        payload = wrap(key, committed.secret, self._context(entry.id), self._vault.randomness)
+        payload = wrap(key, committed.secret, entry_context(self._vault, entry.id), self._vault.randomness)
         insert_now(
             connection,
             _INSERT,
@@ -121,7 +123,7 @@ class AuditLog:
 
         Raises:
             CatalogMismatchError: Another catalog has taken over before; the block was not run.
-            CatalogReplacedError, ClosedError, ForkedError: See `Database.require_usable`.
+            ClosedError, ForkedError: See `Database.require_usable`.
         """
         self._vault.database.require_usable()
         if self._catalog_id:
@@ -166,17 +168,17 @@ class AuditLog:
         """Make the log of a new archive."""
         self._integrator.begin_log()
 
+    def abandon(self) -> None:
+        """Do no more in the background; what waits is left."""
+        self._background.stop()
+
     def close(self) -> None:
         """Bring what waits into the tree, and do no more in the background."""
-        self._background.stop()
+        self.abandon()
         for _ in range(_TRIES_AT_END):
             if self._integrator.integrate() is not None or not self.count_waiting():
                 return
             time.sleep(_PAUSE_AT_END)  # another process is at it, and what waits may have come after it looked
-
-    def abandon(self) -> None:
-        """Do no more in the background; what waits is another catalog's to bring into the tree."""
-        self._background.stop()
 
     def integrate(self) -> TreeHead | None:
         """Bring what waits into the tree now; return the newest checkpoint, or None if another process is at it.
@@ -201,17 +203,15 @@ class AuditLog:
         Raises:
             ClockError, CatalogMismatchError, ForkedLogError, IntegrityError, StorageError: As `integrate`.
         """
-        entries = tables.entries.c
         with self._vault.database.begin() as connection:
-            oldest = connection.execute(select(func.min(entries.at)).where(entries.leaf_index.is_(None))).scalar_one()
+            oldest = connection.execute(select(func.min(tables.waiting.c.at))).scalar_one()
         if oldest is not None and oldest < microseconds(self._vault.now() - LONGEST_WAIT):
             self._integrator.integrate()
 
     def count_waiting(self) -> int:
         """Return how many entries are not yet under a signed checkpoint's tree."""
         with self._vault.database.begin() as connection:
-            waiting = select(func.count()).where(tables.entries.c.leaf_index.is_(None))
-            return int(connection.execute(waiting).scalar_one())
+            return int(connection.execute(select(func.count()).select_from(tables.waiting)).scalar_one())
 
     def write(self, entry: Entry) -> None:
         """Write an entry that tells of no change in the catalog, such as a grant or a denial.
@@ -280,22 +280,19 @@ class AuditLog:
         """
         self.require_may(by, Act.READ_LOG)
         self.write(self.new_entry(EntryKind.LOG_READ, by))
-        entries = tables.entries.c
-        wanted = select(tables.entries).where(entries.actor != "").order_by(entries.position)
+        wanted = select(LOG).where(LOG.c.actor != "")
         for column, value in (
-            (entries.recording_id, None if recording_id is None else recording_id.bytes),
-            (entries.actor, None if actor is None else str(actor)),
-            (entries.purpose, purpose),
+            (LOG.c.recording_id, None if recording_id is None else recording_id.bytes),
+            (LOG.c.actor, None if actor is None else str(actor)),
+            (LOG.c.purpose, purpose),
         ):
             if value is not None:
                 wanted = wanted.where(column == value)
         if since is not None:
-            wanted = wanted.where(entries.at >= microseconds(to_utc(since)))
+            wanted = wanted.where(LOG.c.at >= microseconds(to_utc(since)))
         if until is not None:
-            wanted = wanted.where(entries.at < microseconds(to_utc(until)))
-        with self._vault.database.begin() as connection:
-            rows = connection.execute(wanted).mappings().all()
-        return (self.open_payload(row) for row in rows)
+            wanted = wanted.where(LOG.c.at < microseconds(to_utc(until)))
+        return self._iter_chosen(wanted)
 
     def get_uses(self, recording_ids: Iterable[UUID]) -> tuple[Entry, ...]:
         """Return the entries that tell of a use of some recordings, oldest first, for those who were allowed to ask.
@@ -304,34 +301,22 @@ class AuditLog:
             IntegrityError: An entry was altered.
         """
         ids = [each.bytes for each in recording_ids]
-        entries = tables.entries.c
         kinds = sorted(kind.value for kind in CONSULTING)
-        wanted = select(tables.entries).where(entries.recording_id.in_(ids), entries.kind.in_(kinds))
+        return tuple(self._iter_chosen(select(LOG).where(LOG.c.recording_id.in_(ids), LOG.c.kind.in_(kinds))))
+
+    def _iter_chosen(self, wanted: Select[Any]) -> Iterator[Entry]:
         with self._vault.database.begin() as connection:
-            rows = connection.execute(wanted.order_by(entries.position)).mappings().all()
-        return tuple(self.open_payload(row) for row in rows)
+            rows = connection.execute(wanted.order_by(*OLDEST_FIRST)).mappings().all()
+        return (self.open_payload(row) for row in rows)
+
+    def get_rows_of_dead_keys(self, since: datetime) -> Sequence[Any]:
+        """Return the rows of entries since an instant that tell of destroyed keys or leaves, for `open_payload`."""
+        holds = (tables.tells_of_dead_keys, "at >= :since", "actor != ''")
+        at = {"since": microseconds(to_utc(since))}
+        wanted = union_all(*(half.where(*map(text, holds)) for half in HALVES)).order_by("is_waiting", "place")
+        with self._vault.database.begin() as connection:
+            return connection.execute(wanted, at).mappings().all()
 
     def open_payload(self, row: Any) -> Entry:  # noqa: ANN401  a mapping of the driver's types
         """Return the entry of a row of the catalog; see `open_entry`."""
         return open_entry(self._vault, row)
-
-    def _context(self, entry_id: UUID) -> bytes:
-        return _context(self._vault, entry_id)
-
-
-def open_entry(vault: Vault, row: Any) -> Entry:  # noqa: ANN401  a mapping of the driver's types
-    """Return the entry of a row of the catalog.
-
-    Raises:
-        KeyUnavailableError: The key of its end is not there.
-        IntegrityError: Leaf and payload do not belong together, or one was altered.
-    """
-    key = vault.keyring.get(date.fromordinal(row["ends_on"]).isoformat()).wrapping
-    if not isinstance(row["payload"], bytes) or not isinstance(row["leaf"], bytes):
-        raise IntegrityError("A row of the log in the catalog is damaged.")
-    payload = row["payload"].decode("ascii", "replace")
-    return open_commitment(row["leaf"], unwrap(key, payload, _context(vault, UUID(bytes=row["id"]))))
-
-
-def _context(vault: Vault, entry_id: UUID) -> bytes:
-    return vault.subject("entry", str(entry_id)).context()

@@ -5,12 +5,15 @@ from datetime import date
 from hashlib import sha256
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import evolve, frozen
+from sqlalchemy import Table
 
 from kelarec.errors import ObjectNotFoundError
-from kelarec.oversight.difference import Difference, DifferenceKind, unreadable
-from kelarec.oversight.subjects import Failure, Opened, Reason, find_end, find_hashes, read_subject
-from kelarec.storage.object_kinds import ObjectKind, Subject, Version, get_kind
+from kelarec.oversight.difference import Difference, DifferenceKind, damaged_part, unreadable
+from kelarec.oversight.subjects import Failure, Opened, Reason, find_end, find_hashes, is_erased, read_subject
+from kelarec.storage.object_kinds import ObjectKind, Row, Subject, Version, get_kind
+from kelarec.storage.recordings import to_date
+from kelarec.storage.tokens import token_range
 from kelarec.storage.vault import Vault
 
 _RESTORE: Final = "Restore the object from a replica or a backup."
@@ -49,9 +52,19 @@ def compare(vault: Vault, claim: Claim, today: date) -> Iterator[Difference]:
     told = (*claim.told, *find_hashes(vault, claim.telling))
     if claim.row is None and not claim.subject.versions:
         ends_on = find_end(vault, claim.telling)
-        if not told or (ends_on is not None and ends_on < today):
-            return  # it went while it was compared, or its day is over
+        if not told or (ends_on is not None and ends_on < today):  # it went while it was compared, or its day is over
+            if any(claim.further.values()):
+                yield _leave_alone(claim)
+            return
+    if not opened.versions and is_erased(vault, claim.telling):
+        return  # its key leaf was destroyed before its day: what remains of it is noise
+    claim = _without_dead_tokens(vault, claim)
     comparison = _Comparison(get_kind(claim.subject.kind), opened, claim, told, today)
+    lost = tuple(_find_lost(vault, claim))
+    for path in lost:
+        yield _miss_part(comparison.name, path, "a wrap")
+    if lost:
+        return
     yield from comparison.iter_differences()
     if (standing := comparison.standing) is not None:
         yield from _compare_parts(vault, comparison.name, standing)
@@ -85,18 +98,12 @@ class _Comparison:
             )
 
     def _blame_failure(self, failure: Failure) -> Iterator[Difference]:
-        if failure.reason is Reason.KEYLESS and self._is_over(failure.key_id):
-            return  # what a sweep that was broken off has left
+        if failure.is_over(self._today):
+            return
         if failure.reason is Reason.DAMAGED and failure.sha256 in self._told:
             yield self._roll_back(f"{failure.path} holds an older version", "", "tells of a newer one")
         elif failure.reason is not Reason.GONE:
             yield unreadable(self._opened.subject, failure)
-
-    def _is_over(self, key_id: str | None) -> bool:
-        try:
-            return key_id is not None and date.fromisoformat(key_id) < self._today
-        except ValueError:
-            return False
 
     def _compare_without_row(self) -> Iterator[Difference]:
         versions = self._opened.versions
@@ -151,15 +158,19 @@ class _Comparison:
                 advice=_EXAMINE,
             )
             return
+        if version.damaged:
+            for path in version.damaged:
+                yield damaged_part(self._opened.subject, path)
+            return
         [derived] = version.rows[self._kind.tables[0][0].name]
         edited = sorted(name for name in derived if derived[name] != row.get(name))
         if edited:
             yield self._alter(f"its row says otherwise in {', '.join(edited)}", version)
         for table, _ in self._kind.tables[1:]:
-            wanted = {tuple(sorted(each.items())) for each in version.rows.get(table.name, ())}
-            held = {tuple(sorted(each.items())) for each in self._claim.further.get(table.name, ())}
-            if wanted != held:
-                lacking, strange = len(wanted - held), len(held - wanted)
+            lacking, strange = _count_apart(
+                table, version.rows.get(table.name, ()), self._claim.further.get(table.name, ())
+            )
+            if lacking or strange:
                 yield self._alter(f"{lacking} rows of {table.name} are lacking, {strange} are strange", version)
         if self._told and self._told[-1] != version.sha256:
             yield self._blame_standing(version)
@@ -225,13 +236,7 @@ def _compare_parts(vault: Vault, name: str, version: Version) -> Iterator[Differ
         try:
             held = vault.objects.get_size(path)
         except ObjectNotFoundError:
-            yield Difference(
-                kind=DifferenceKind.MISSING,
-                subject=name,
-                objects=f"no {path}",
-                catalog=f"{size} bytes of content",
-                advice=_RESTORE,
-            )
+            yield _miss_part(name, path, f"{size} bytes of content")
             continue
         if held != size:
             yield Difference(
@@ -241,3 +246,53 @@ def _compare_parts(vault: Vault, name: str, version: Version) -> Iterator[Differ
                 catalog=f"{size} bytes of content",
                 advice=_RESTORE,
             )
+
+
+def _without_dead_tokens(vault: Vault, claim: Claim) -> Claim:
+    """Leave out tokens of the recording's own day if that has no keys: nobody can tell what they should be."""
+    tokens = claim.further.get("tokens")
+    if not tokens or claim.row is None or vault.keyring.has(day := to_date(claim.row["kept_through"])):
+        return claim
+    first, beyond = token_range(day)
+    left = tuple(each for each in tokens if not (isinstance(each["token"], bytes) and first <= each["token"] < beyond))
+    return evolve(claim, further={**claim.further, "tokens": left})
+
+
+def _miss_part(name: str, path: str, catalog: str) -> Difference:
+    return Difference(kind=DifferenceKind.MISSING, subject=name, objects=f"no {path}", catalog=catalog, advice=_RESTORE)
+
+
+def _leave_alone(claim: Claim) -> Difference:
+    return Difference(
+        kind=DifferenceKind.ORPHANED,
+        subject=f"{claim.subject.kind} {claim.subject.name}",
+        objects="none",
+        catalog="no row, yet rows that belong to one",
+        advice=_REBUILD,
+    )
+
+
+def _find_lost(vault: Vault, claim: Claim) -> Iterator[str]:
+    """Go through the paths of wraps that the catalog tells of and that are not there."""
+    for path in (row["wrap_object"] for rows in claim.further.values() for row in rows if "wrap_object" in row):
+        try:
+            if not str(path).startswith(f"{claim.subject.folder}/"):
+                yield str(path)
+            else:
+                vault.objects.get_size(path)
+        except ObjectNotFoundError:
+            yield path
+
+
+def _count_apart(table: Table, wanted: Collection[Row], held: Collection[Row]) -> tuple[int, int]:
+    """Count the rows that are lacking, and those that are strange; of two that can stand for one, either may."""
+    can_stand = {_whole(each) for each in wanted}
+    stands = {_whole(each) for each in held}
+    names = tuple(column.name for column in table.primary_key)
+    there = {tuple(each[name] for name in names) for each in held if _whole(each) in can_stand}
+    lacking = {tuple(each[name] for name in names) for each in wanted} - there
+    return len(lacking), len(stands - can_stand)
+
+
+def _whole(row: Row) -> tuple[tuple[str, object], ...]:
+    return tuple(sorted(row.items()))

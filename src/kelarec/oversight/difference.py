@@ -89,6 +89,16 @@ def unreadable(subject: Subject, failure: Failure) -> Difference:
     )
 
 
+def damaged_part(subject: Subject, path: str) -> Difference:
+    """Tell of an object beside a version that does not open."""
+    return Difference(
+        kind=DifferenceKind.ALTERED,
+        subject=f"{subject.kind} {subject.name}",
+        objects=f"{path} does not open",
+        advice="Restore the object from a replica; keep the damaged one.",
+    )
+
+
 def disputed(subject: Subject, version: Version, others: tuple[str, ...]) -> Difference:
     """Tell of versions of which the log does not say which stands."""
     return Difference(

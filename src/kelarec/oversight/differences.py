@@ -13,6 +13,7 @@ from attrs import frozen
 from sqlalchemy import Column, Connection, Table, func, select
 
 from kelarec.audit.entries import WITHOUT_HASHES
+from kelarec.audit.log_rows import LOG
 from kelarec.domain.instants import helsinki_date
 from kelarec.domain.register import Register
 from kelarec.errors import IntegrityError, KeyUnavailableError
@@ -20,7 +21,16 @@ from kelarec.oversight.bulk import Bulk, Progress, ShowProgress
 from kelarec.oversight.comparison import Claim, compare_claims
 from kelarec.oversight.difference import Difference, DifferenceKind, misplaced, missing_kind
 from kelarec.oversight.log_comparison import LogComparison
-from kelarec.oversight.subjects import BATCH, find_end, find_named_hashes, find_rows, find_telling, iter_batches
+from kelarec.oversight.subjects import (
+    BATCH,
+    add_holds,
+    find_end,
+    find_named_hashes,
+    find_rows,
+    find_telling,
+    iter_batches,
+)
+from kelarec.oversight.tokens import find_tokens, iter_strays
 from kelarec.storage import catalog_tables as tables
 from kelarec.storage.object_kinds import KINDS, ObjectKind, Subject
 from kelarec.storage.vault import Vault
@@ -39,8 +49,19 @@ class Differences:
     show: ShowProgress
 
     def iter_all(self) -> Iterator[Difference]:
-        """Go through all differences."""
+        """Go through all differences; a catalog that is damaged as a file is told of and not compared any further."""
         today = helsinki_date(self.vault.now())
+        damages = list(self.vault.database.find_damage())
+        for damage in damages:
+            yield Difference(
+                kind=DifferenceKind.ALTERED,
+                subject="catalog",
+                catalog=damage,
+                advice="Keep the catalog for examination and rebuild it from the objects.",
+            )
+        self.show(Progress("catalog", 1))
+        if damages:
+            return
         yield from LogComparison(self.vault, self.bulk, self.register.log_retention, today).iter_differences()
         self.show(Progress("log", 1))
         for kind in KINDS:
@@ -66,11 +87,28 @@ class Differences:
             yield missing_kind(kind.name, kind.folder)
         for batch in iter_batches(self._iter_unseen(kind, named, seen, today)):
             suspects += batch
+        if kind.tables and kind.tables[-1][0] is tables.tokens:
+            yield from self._compare_strays(kind, seen, suspects)
         suspected = dict.fromkeys((each.name, each.folder) for each in suspects)
         for places in iter_batches(suspected):
             fresh = [self._list_again(kind, name, folder) for name, folder in places]
-            for _, differences in compare_claims(self.vault, self._make_claims(kind, fresh, named), today):
+            for _, differences in compare_claims(
+                self.vault, self._make_claims(kind, fresh, named, is_thorough=True), today
+            ):
                 yield from differences
+
+    def _compare_strays(self, kind: ObjectKind, seen: set[object], suspects: list[Subject]) -> Iterator[Difference]:
+        """Suspect recordings that have tokens of strange days; tell of tokens that can be no recording's."""
+        for key, path in iter_strays(self.vault.database):
+            try:
+                name = kind.to_name(key)
+            except (ValueError, TypeError):
+                yield _misname_token()
+                continue
+            if path is not None:
+                suspects.append(Subject(kind.name, name, _believe_folder(kind, path)))
+            elif key not in seen:
+                suspects.append(Subject(kind.name, name, f"{kind.folder}/unknown/{name}"))
 
     def _iter_claims(
         self, kind: ObjectKind, named: Mapping[str, list[str]], seen: set[object], misnamed: list[Subject]
@@ -83,15 +121,27 @@ class Differences:
             yield tuple(self._make_claims(kind, known, named))
 
     def _make_claims(
-        self, kind: ObjectKind, subjects: Iterable[Subject], named: Mapping[str, list[str]]
+        self,
+        kind: ObjectKind,
+        subjects: Iterable[Subject],
+        named: Mapping[str, list[str]],
+        *,
+        is_thorough: bool = False,
     ) -> list[Claim]:
+        """Return what is known of some subjects; thoroughly, with tokens of days that are none of theirs."""
         subjects = list(subjects)
         if not kind.tables:
             return [Claim(subject, None, {}) for subject in subjects]
         keys = {each.name: kind.find_key(each.name) for each in subjects}
         with self.vault.database.begin() as connection:
             rows = find_rows(connection, kind, keys)
-            further = {table.name: _find_further(connection, table, column, keys) for table, column in kind.tables[1:]}
+            subjects = add_holds(connection, kind, subjects)
+            further = {
+                table.name: find_tokens(connection, rows, subjects)
+                if table is tables.tokens and not is_thorough
+                else _find_further(connection, table, column, keys)
+                for table, column in kind.tables[1:]
+            }
             telling = find_telling(connection, keys.values()) if kind.log_fact is None else {}
         return [
             Claim(
@@ -137,11 +187,11 @@ class Differences:
             last = rows[-1][0]
 
     def _iter_recordings_told(self, kind: ObjectKind, seen: set[object], today: date) -> Iterator[Subject]:
-        entries, column = tables.entries.c, kind.tables[0][1]
-        wanted = select(entries.id, entries.recording_id, entries.ends_on, entries.payload, entries.leaf).where(
-            entries.recording_id.is_not(None),
-            entries.kind.not_in(_SILENT),
-            entries.recording_id.not_in(select(column)),
+        columns, column = LOG.c, kind.tables[0][1]
+        wanted = select(columns.id, columns.recording_id, columns.ends_on, columns.payload, columns.leaf).where(
+            columns.recording_id.is_not(None),
+            columns.kind.not_in(_SILENT),
+            columns.recording_id.not_in(select(column)),
         )
         with self.vault.database.begin() as connection:
             rows = [dict(row) for row in connection.execute(wanted).mappings()]
@@ -154,7 +204,11 @@ class Differences:
                 yield Subject(kind.name, name, f"{kind.folder}/unknown/{name}")
 
     def _compare_keys(self, today: date) -> Iterator[Difference]:
-        for column, what in ((tables.recordings.c.kept_through, "recordings"), (tables.entries.c.ends_on, "entries")):
+        for column, what in (
+            (tables.recordings.c.kept_through, "recordings"),
+            (tables.held_recordings.c.review_on, "held recordings"),
+            (LOG.c.ends_on, "entries"),
+        ):
             dates = select(column, func.count()).where(column >= today.toordinal()).group_by(column).order_by(column)
             with self.vault.database.begin() as connection:
                 found = connection.execute(dates).all()
@@ -170,6 +224,15 @@ class Differences:
                         keys=error.happened,
                         advice="Restore the key place; until then nothing of that date opens.",
                     )
+
+
+def _misname_token() -> Difference:
+    return Difference(
+        kind=DifferenceKind.ALTERED,
+        subject="look-up token",
+        catalog="belongs to what can be no recording",
+        advice="Keep the catalog for examination and rebuild it from the objects.",
+    )
 
 
 def _find_further(

@@ -19,7 +19,7 @@ from kelarec.storage.vault import Vault
 
 _RESTORE: Final = "Restore the objects of the log from a replica; keep the damaged ones."
 _REBUILD: Final = "Keep the catalog for examination and rebuild it from the objects."
-_NAMES: Final = tuple(column.name for column in tables.entries.columns if column.name != "position")
+_NAMES: Final = tuple(column.name for column in tables.entries.columns)
 _SILENCED: Final = ("id", "actor", "recording_id", "session_id", "purpose", "payload", "ends_on")
 
 

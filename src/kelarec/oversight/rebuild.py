@@ -18,12 +18,13 @@ from typing import Final
 from uuid import UUID
 
 from attrs import evolve, frozen
-from sqlalchemy import Connection, Table, delete, func, insert, or_, select
+from sqlalchemy import Connection, Table, delete, func, insert, select
 
 from kelarec.audit import succession
 from kelarec.audit.entries import Entry, EntryKind
 from kelarec.audit.integrator import Integrator, TreeHead
-from kelarec.audit.log import AuditLog, open_entry
+from kelarec.audit.log import AuditLog
+from kelarec.audit.log_rows import COLUMNS, LOG, open_entry
 from kelarec.audit.restore import (
     EntryRow,
     iter_payload_rows,
@@ -95,7 +96,7 @@ def rebuild_catalog(
     executor: Executor | None,
     reopen: Reopen | None,
     progress: ShowProgress | None,
-    former: Vault | None,
+    former: Vault | None = None,
 ) -> Rebuilt:
     """Rebuild the catalog of a vault, which is empty or holds a rebuild that was broken off; see `Rebuild.run`.
 
@@ -149,8 +150,8 @@ class Rebuild:
         lost_until = self._take_over()
         self._settlement.differences.clear()
         head = self._restore_log()
-        self._settlement.settle()
         waiting = self._restore_waiting(head, former)
+        self._settlement.settle()
         return self._finish(by, head, waiting, None if former is not None else lost_until)
 
     def _take_over(self) -> datetime:
@@ -194,13 +195,14 @@ class Rebuild:
         waiting = sorted(
             (row for row in found.values() if row["leaf"] not in in_tree), key=lambda row: (row["at"], row["id"])
         )
-        entries = tables.entries.c
         with self._vault.database.begin() as connection:
+            in_place = select(tables.entries.c.id)
+            connection.execute(delete(tables.waiting).where(tables.waiting.c.id.in_(in_place)))
             for batch in iter_batches(waiting):
-                known = connection.execute(select(entries.id).where(entries.id.in_([row["id"] for row in batch])))
+                known = connection.execute(select(LOG.c.id).where(LOG.c.id.in_([row["id"] for row in batch])))
                 held = set(known.scalars())
-                if fresh := [{**row, "leaf_index": None} for row in batch if row["id"] not in held]:
-                    connection.execute(insert(tables.entries), fresh)
+                if fresh := [row for row in batch if row["id"] not in held]:
+                    connection.execute(insert(tables.waiting), fresh)
         for path in list(iter_unsigned(self._vault.objects, size)):
             self._vault.objects.delete(path)
         if head is not None:
@@ -208,13 +210,10 @@ class Rebuild:
         return len(waiting)
 
     def _finish(self, by: Actor, head: TreeHead | None, waiting: int, lost_until: datetime | None) -> Rebuilt:
-        entries = tables.entries.c
         unlogged = [self._adopt(each, by) for each in self._settlement.iter_unlogged()]
         with self._vault.database.begin() as connection:
             counts = {kind.tables[0][0].name: _count(connection, kind.tables[0][0]) for kind in KINDS_WITH_ROWS}
-            newest = connection.execute(
-                select(func.max(entries.at)).where(entries.leaf_index.is_not(None))
-            ).scalar_one()
+            newest = connection.execute(select(func.max(tables.entries.c.at))).scalar_one()
             own = find_catalog_fact(connection, "catalog") or ""
             succeeds = find_catalog_fact(connection, _SUCCEEDS)
         rebuilt = Rebuilt(
@@ -245,15 +244,18 @@ class Rebuild:
 
 def _read_beyond(former: Vault, size: int) -> Iterator[EntryRow]:
     """Go through the entries that a catalog holds and the tree does not, save those that do not open."""
-    entries = tables.entries.c
-    beyond = select(tables.entries).where(or_(entries.leaf_index.is_(None), entries.leaf_index >= size))
+    rows: list[EntryRow] = []
     with former.database.begin() as connection:
-        wait_for_writers(connection, tables.entries)
-        rows = [dict(row) for row in connection.execute(beyond).mappings()]
+        wait_for_writers(connection, tables.waiting)
+        for table in (tables.entries, tables.waiting):
+            wanted = select(*(table.c[name] for name in COLUMNS))
+            if table is tables.entries:
+                wanted = wanted.where(table.c.leaf_index >= size)
+            rows += [dict(row) for row in connection.execute(wanted).mappings()]
     for row in rows:
         with suppress(KeyUnavailableError, IntegrityError):
             open_entry(former, row)
-            yield {name: value for name, value in row.items() if name != "position"}
+            yield row
 
 
 def _count(connection: Connection, table: Table) -> int:

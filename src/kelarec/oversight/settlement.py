@@ -1,27 +1,30 @@
 """Making the rows of every kind of object what the objects say; repeated, it does only what is still to do."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from typing import Any, Final
 
 from attrs import frozen
 from sqlalchemy import Connection, delete, insert, select
 
+from kelarec.audit.log_rows import LOG
+from kelarec.domain.instants import helsinki_date
 from kelarec.oversight.bulk import Bulk, Progress, ShowProgress
 from kelarec.oversight.choice import choose
-from kelarec.oversight.difference import Difference, disputed, misplaced, unreadable
+from kelarec.oversight.difference import Difference, damaged_part, disputed, misplaced, unreadable
 from kelarec.oversight.subjects import (
     BATCH,
     Opened,
     Reason,
+    add_holds,
     find_hashes,
     find_named_hashes,
     find_rows,
     find_telling,
+    is_erased,
     iter_batches,
     read_subjects,
 )
-from kelarec.storage import catalog_tables as tables
 from kelarec.storage.object_kinds import KINDS, ObjectKind, Subject, Version
 from kelarec.storage.vault import Vault
 
@@ -51,6 +54,7 @@ class Settlement:
         self._show = show
         self._named: dict[str, dict[str, list[str]]] = {}
         self._unlogged: set[tuple[str, str]] = set()
+        self._erased: set[str] = set()
         self.differences: dict[str, Difference] = {}
 
     def settle(self) -> None:
@@ -74,7 +78,7 @@ class Settlement:
         _, column = kind.tables[0]
         with self._vault.database.begin() as connection:
             if kind.log_fact is None:
-                told = select(tables.entries.c.recording_id).where(tables.entries.c.recording_id.is_not(None))
+                told = select(LOG.c.recording_id).where(LOG.c.recording_id.is_not(None))
                 keys = connection.execute(select(column).where(column.not_in(told))).scalars().all()
                 names = [kind.to_name(key) for key in keys]
             else:
@@ -104,31 +108,36 @@ class Settlement:
             seen.update(keys.values())
             with self._vault.database.begin() as connection:
                 rows = find_rows(connection, kind, keys)
-            settled = {name: (row[kind.object_column],) for name, row in rows.items()}
-            wanted = [each for each in batch if keys[each.name] is not None]
-            if unsettled := tuple(each for each in wanted if settled.get(each.name) != each.versions):
+                wanted = add_holds(connection, kind, (each for each in batch if keys[each.name] is not None))
+            if unsettled := tuple(each for each in wanted if not _is_settled(kind, each, rows.get(each.name))):
                 yield unsettled
 
     def _write(self, connection: Connection, kind: ObjectKind, opened: list[Opened]) -> None:
         told = self._find_told(connection, kind, [each for each in opened if not _is_plain(each)])
         chosen = {each.subject.name: self._choose(each, told.get(each.subject.name, [])) for each in opened}
-        outdated = [name for name, version in chosen.items() if version is not None]
-        outdated += self._find_own_rows(connection, kind, [each.subject for each in opened])
-        keys = [kind.to_key(name) for name in outdated]
-        for table, column in reversed(kind.tables):
-            connection.execute(delete(table).where(column.in_(keys)))
+        if keys := [kind.to_key(name) for name in self._find_outdated(connection, kind, opened, chosen)]:
+            for table, column in reversed(kind.tables):
+                connection.execute(delete(table).where(column.in_(keys)))
         for table, _ in kind.tables:
-            rows = [row for version in chosen.values() if version for row in version.rows.get(table.name, ())]
+            rows = {
+                tuple(row[column.name] for column in table.primary_key): row
+                for version in chosen.values()
+                if version is not None
+                for row in version.rows.get(table.name, ())
+            }
             if rows:
-                connection.execute(insert(table), rows)
+                connection.execute(insert(table), list(rows.values()))
 
-    def _find_own_rows(self, connection: Connection, kind: ObjectKind, subjects: list[Subject]) -> list[str]:
-        """Return the names of the subjects whose row follows from an object in their very folder."""
-        rows = find_rows(connection, kind, [subject.name for subject in subjects])
+    def _find_outdated(
+        self, connection: Connection, kind: ObjectKind, opened: list[Opened], chosen: Mapping[str, Version | None]
+    ) -> list[str]:
+        """Return the names of those whose rows go: another version stands, or none of the very folder they are from."""
+        rows = find_rows(connection, kind, chosen)
         return [
-            subject.name
-            for subject in subjects
-            if subject.name in rows and rows[subject.name][kind.object_column].startswith(f"{subject.folder}/")
+            each.subject.name
+            for each in opened
+            if (row := rows.get(each.subject.name)) is not None
+            and (chosen[each.subject.name] is not None or row[kind.object_column].startswith(f"{each.subject.folder}/"))
         ]
 
     def _find_told(self, connection: Connection, kind: ObjectKind, opened: list[Opened]) -> dict[str, list[str]]:
@@ -139,11 +148,12 @@ class Settlement:
                 self._named[kind.name] = find_named_hashes(self._vault, connection, kind)
             return self._named[kind.name]
         rows = find_telling(connection, [kind.to_key(each.subject.name) for each in opened])
-        return {
-            each.subject.name: find_hashes(self._vault, rows.get(kind.to_key(each.subject.name), ())) for each in opened
-        }
+        telling = {each.subject.name: rows.get(kind.to_key(each.subject.name), ()) for each in opened}
+        self._erased.update(name for name, each in telling.items() if is_erased(self._vault, each))
+        return {name: find_hashes(self._vault, each) for name, each in telling.items()}
 
     def _choose(self, opened: Opened, told: list[str]) -> Version | None:
+        today = helsinki_date(self._vault.now())
         choice = choose(opened.versions, told)
         version = None if choice is None else choice.version
         is_last = version is not None and bool(told) and told[-1] == version.sha256
@@ -152,10 +162,13 @@ class Settlement:
         against = [] if is_last else [each for each in failures if each.revision >= lowest]
         if against:  # what it says is unknown, so nothing less careful than "no" may stand in its place
             for failure in against:
-                self._note(unreadable(opened.subject, failure))
+                if not (failure.is_over(today) or opened.subject.name in self._erased):
+                    self._note(unreadable(opened.subject, failure))
             return None
         if version is not None and told and version.sha256 not in told:
             self._unlogged.add((opened.subject.kind, opened.subject.name))
+        for path in () if version is None else version.damaged:
+            self._note(damaged_part(opened.subject, path))
         if choice is not None and choice.disputed:
             self._note(disputed(opened.subject, choice.version, choice.disputed))
         return version
@@ -177,6 +190,13 @@ class Settlement:
 
     def _note(self, difference: Difference) -> None:
         self.differences[difference.subject] = difference
+
+
+def _is_settled(kind: ObjectKind, subject: Subject, row: Mapping[str, Any] | None) -> bool:
+    """Tell whether a row is known to follow from the one version that there is: holds may have come or gone."""
+    if row is None or not kind.is_whole or subject.held or row.get("held_through") is not None:
+        return False
+    return (row[kind.object_column],) == subject.versions
 
 
 def _is_plain(opened: Opened) -> bool:

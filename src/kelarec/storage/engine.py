@@ -1,62 +1,46 @@
-"""The catalog's database: how it is opened, and the settings that keep its promises.
-
-SQLite keeps its journal by truncation: it leaves no old rows in a write-ahead log and is immune to the WAL-reset fault
-of SQLite before 3.51.3. `secure_delete` overwrites what is deleted; `BEGIN IMMEDIATE` makes writers wait in line.
-"""
+"""The catalog's database: transactions on it. Each first asks whether the catalog is still the one that was opened."""
 
 import os
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import unquote
 
-from sqlalchemy import (
-    URL,
-    Connection,
-    Dialect,
-    Engine,
-    Insert,
-    Table,
-    create_engine,
-    delete,
-    event,
-    func,
-    insert,
-    inspect,
-    select,
-)
-from sqlalchemy.exc import DatabaseError, SQLAlchemyError
+from sqlalchemy import Connection, Engine, Table, create_engine, delete, func, insert, inspect, select
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from kelarec.errors import (
     ArchiveExistsError,
+    CatalogDamagedError,
     CatalogError,
     CatalogReplacedError,
     ClosedError,
     ForkedError,
     UnfinishedCatalogError,
-    UnknownSchemeError,
 )
 from kelarec.storage import catalog_tables as tables
+from kelarec.storage.engine_settings import execute_on_driver, open_postgresql, open_sqlite, use_sqlite_settings
 from kelarec.storage.places import Place
+from kelarec.storage.refusals import name_refusal
 
 POSTGRESQL: Final = "postgresql+psycopg"
 _UNFINISHED: Final = "unfinished"
-_WAIT_SECONDS: Final = 60  # SQLite lets waiting writers try again by chance, not in turn
+_WHICH_CATALOG: Final = f"SELECT value FROM {tables.catalog.name} WHERE name = 'catalog'"  # noqa: S608  a constant
 
 
 class Database:
     """Transactions on one catalog."""
 
-    def __init__(self, engine: Engine, *, shares_one_connection: bool, path: Path | None = None) -> None:
+    def __init__(self, engine: Engine, *, shares_one_connection: bool) -> None:
         self._engine = engine
-        self._path = path
-        self._file = None if path is None else _identify(path)
         self._process_id = os.getpid()
         self._is_closed = False
+        self._catalog_id: str | None = None
+        self._shares_one_connection = shares_one_connection
         self._turn = threading.RLock() if shares_one_connection else nullcontext()
 
     @contextmanager
@@ -64,21 +48,71 @@ class Database:
         """Run one transaction: committed at the end of the block, rolled back on an exception.
 
         Raises:
-            CatalogError: The database refuses; nothing of the transaction remains.
+            CatalogBusyError, CatalogReadOnlyError, CatalogFullError, CatalogDamagedError, CatalogUnreachableError: The
+                database refuses; nothing of the transaction remains, unless the error says that it cannot be told.
+            CatalogReplacedError: Another catalog lies in its place.
+            CatalogError: The database refuses for another reason.
             ClosedError, ForkedError: See `require_usable`.
         """
         self.require_usable()
+        at_commit = False
         try:
-            with self._turn, self._engine.begin() as connection:
+            with self._turn, self._connect() as connection:
                 yield connection
-        except DatabaseError as error:
-            raise CatalogError(
-                f"The catalog refuses: {error.orig}.", advice="Nothing of this step was done; mend it and repeat."
-            ) from error
+                at_commit = True
+                connection.commit()
+        except (SQLAlchemyError, sqlite3.Error) as error:
+            raise name_refusal(error, at_commit=at_commit) from error
         except UnicodeDecodeError as error:  # SQLite's own tables were damaged, so not even its complaint can be read
-            raise CatalogError(
-                "The catalog is damaged.", advice="Restore it, or rebuild it from the objects."
-            ) from error
+            raise CatalogDamagedError("The catalog is damaged.") from error
+
+    def _connect(self) -> Connection:
+        """Return a connection in a new transaction; one that died while it was idle is replaced."""
+        try:
+            return self._begin_on(self._engine.connect())
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+            return self._begin_on(self._engine.connect())
+
+    def _begin_on(self, connection: Connection) -> Connection:
+        try:
+            connection.begin()
+            self._require_same(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _require_same(self, connection: Connection) -> None:
+        if self._catalog_id is None:
+            connection.exec_driver_sql("SELECT 1")
+            return
+        if connection.dialect.name == "sqlite":
+            row = execute_on_driver(connection, _WHICH_CATALOG).fetchone()
+        else:
+            row = connection.exec_driver_sql(_WHICH_CATALOG).fetchone()
+        if row is None or row[0] != self._catalog_id:
+            raise CatalogReplacedError("The catalog is another one than was opened.")
+
+    def bind(self, catalog_id: str) -> None:
+        """Work with one catalog only: from now on each transaction asks whether it is the one."""
+        self._catalog_id = catalog_id
+
+    def find_damage(self) -> Iterator[str]:
+        """Go through what SQLite finds damaged in its own file: pages, indexes, rows that an index does not lead to.
+
+        The file is read anew, and a table at a time, so that writers wait for no more than one. PostgreSQL has tools of
+        its own for that.
+        """
+        if self._engine.dialect.name != "sqlite":
+            return
+        if not self._shares_one_connection:
+            self._engine.dispose()  # or SQLite would answer from its memory
+        for table in tables.metadata.sorted_tables:
+            with self.begin() as connection:
+                found = connection.exec_driver_sql(f"PRAGMA integrity_check({table.name})").scalars().all()
+            yield from (f"{table.name}: {each}" for each in found if each != "ok")
 
     def take_turn(self, connection: Connection, name: str) -> None:
         """Wait until no other transaction of this catalog holds a named turn; it ends with the transaction.
@@ -86,7 +120,8 @@ class Database:
         SQLite runs one writing transaction at a time, so there the turn is had already.
         """
         if connection.dialect.name == "postgresql":
-            connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(name))))
+            of_schema = func.hashtext(func.concat(func.current_schema(), name))
+            connection.execute(select(func.pg_advisory_xact_lock(of_schema)))
 
     def require_usable(self) -> None:
         """Check that the catalog is open, and open in this very process.
@@ -94,14 +129,11 @@ class Database:
         Raises:
             ClosedError: It was closed.
             ForkedError: This process is a fork of the one that opened it.
-            CatalogReplacedError: Its file is no longer the one at its path.
         """
         if self._is_closed:
             raise ClosedError("The archive was closed.", advice="Open it again.")
         if os.getpid() != self._process_id:
             raise ForkedError("The archive was opened before this process was forked from its parent.")
-        if self._path is not None and _identify(self._path) != self._file:
-            raise CatalogReplacedError(f"The catalog {self._path} was deleted or replaced while it was in use.")
 
     def close(self) -> None:
         """Let go of all connections; nothing can be done with the catalog any more."""
@@ -114,7 +146,7 @@ def open_memory_database() -> Database:
     engine = create_engine(
         "sqlite://", hide_parameters=True, poolclass=StaticPool, connect_args={"check_same_thread": False}
     )
-    _use_sqlite_settings(engine)
+    use_sqlite_settings(engine)
     return Database(engine, shares_one_connection=True)
 
 
@@ -126,30 +158,16 @@ def open_database(place: Place, *, must_exist: bool | None) -> Database:
         CatalogError: There is no catalog although there must be, or one although there must not.
     """
     if place.scheme == POSTGRESQL:
-        return _open_postgresql(place, must_exist=must_exist)
+        return Database(open_postgresql(place.url, must_exist=must_exist), shares_one_connection=False)
     place.require_scheme("sqlite", "file", POSTGRESQL)
     path = find_sqlite_file(place)
     exists = path.exists()
     if must_exist not in {exists, None}:
         there = "no catalog" if must_exist else "a file already"
         raise CatalogError(f"There is {there} at {path}.", advice="Correct the catalog's place.")
-    engine = create_engine(
-        URL.create("sqlite", database=str(path)),
-        hide_parameters=True,
-        connect_args={"timeout": _WAIT_SECONDS, "check_same_thread": False},
-    )
-    _use_sqlite_settings(engine)
     if not exists:
         _make_private_file(path)
-    return Database(engine, shares_one_connection=False, path=path)
-
-
-def _identify(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
+    return Database(open_sqlite(path), shares_one_connection=False)
 
 
 def find_sqlite_file(place: Place) -> Path:
@@ -166,62 +184,6 @@ def _make_private_file(path: Path) -> None:
         ) from error
 
 
-def _open_postgresql(place: Place, *, must_exist: bool | None) -> Database:
-    try:
-        engine = create_engine(place.url, hide_parameters=True, pool_pre_ping=True)
-        with engine.connect() as connection:
-            if connection.exec_driver_sql("SHOW synchronous_commit").scalar_one() == "off":
-                raise CatalogError(
-                    "The database acknowledges what is not durable: synchronous_commit is off.",
-                    advice="Set synchronous_commit to on for the catalog's database or user.",
-                )
-            exists = inspect(connection).has_table(tables.catalog.name)
-    except ModuleNotFoundError:
-        raise UnknownSchemeError("PostgreSQL needs a driver.", advice="Install kelarec[postgres].") from None
-    except SQLAlchemyError as error:
-        raise CatalogError("The database does not answer.", advice="Check its URL, and that it runs.") from error
-    if must_exist not in {exists, None}:
-        engine.dispose()
-        there = "no catalog" if must_exist else "a catalog already"
-        raise CatalogError(f"There is {there} in the database.", advice="Correct the catalog's place.")
-    return Database(engine, shares_one_connection=False)
-
-
-def _use_sqlite_settings(engine: Engine) -> None:
-    @event.listens_for(engine, "connect")
-    def _configure(connection: Any, _: object) -> None:  # noqa: ANN401  the driver's own type
-        connection.isolation_level = None  # transactions are begun below, not by the driver's guess
-        for setting in (
-            "journal_mode=TRUNCATE",
-            "synchronous=FULL",
-            "secure_delete=ON",
-            "foreign_keys=ON",
-            "trusted_schema=OFF",
-            "cell_size_check=ON",
-        ):
-            connection.execute(f"PRAGMA {setting}")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def insert_now(connection: Connection, statement: Insert, values: dict[str, object]) -> None:
-    """Insert one row by a statement that is compiled once for each database: it takes a third less time.
-
-    The values are those of the driver: no type of SQLAlchemy's converts them.
-    """
-    text, order = _compile(statement, type(connection.dialect), tuple(values))  # type: ignore[arg-type]  # a class hashes
-    connection.exec_driver_sql(text, values if order is None else tuple(values[name] for name in order))
-
-
-@lru_cache(maxsize=64)
-def _compile(statement: Insert, dialect: type[Dialect], names: tuple[str, ...]) -> tuple[str, tuple[str, ...] | None]:
-    compiled = statement.compile(dialect=dialect(), column_keys=list(names))
-    order = getattr(compiled, "positiontup", None)
-    return str(compiled), None if order is None else tuple(order)
-
-
 def create_schema(database: Database, *, catalog_id: str, archive_id: str, is_finished: bool = True) -> None:
     """Make the tables of a new catalog, all or none; one that is not finished is opened by its rebuild only."""
     facts = {"schema": str(tables.SCHEMA_VERSION), "catalog": catalog_id, "archive": archive_id}
@@ -231,6 +193,7 @@ def create_schema(database: Database, *, catalog_id: str, archive_id: str, is_fi
         tables.metadata.create_all(connection)
         rows = [{"name": name, "value": value} for name, value in facts.items()]
         connection.execute(insert(tables.catalog), rows)
+    database.bind(catalog_id)
 
 
 def begin_catalog(database: Database, *, catalog_id: str, archive_id: str) -> None:
@@ -279,7 +242,7 @@ def read_catalog_fact(connection: Connection, name: str) -> str:
 
 
 def require_own(database: Database, *, archive_id: str, is_finished: bool = True) -> None:
-    """Check that a catalog belongs to an archive, and that its rebuild is over, or not over.
+    """Check that a catalog belongs to an archive, and that its rebuild is over, or not over; bind to it.
 
     Raises:
         UnfinishedCatalogError: It is being rebuilt, or its rebuild was broken off.
@@ -289,7 +252,7 @@ def require_own(database: Database, *, archive_id: str, is_finished: bool = True
     with database.begin() as connection:
         try:
             rows = connection.execute(select(tables.catalog.c.name, tables.catalog.c.value)).all()
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, sqlite3.Error) as error:
             raise CatalogError("The file is no catalog.", advice="Correct the catalog's place.") from error
     facts = {row.name: row.value for row in rows}
     if facts.get("archive") != archive_id:
@@ -300,3 +263,4 @@ def require_own(database: Database, *, archive_id: str, is_finished: bool = True
         raise ArchiveExistsError(
             "There is a catalog already.", advice="Open the archive, or move its catalog away before you rebuild it."
         )
+    database.bind(facts.get("catalog", ""))
