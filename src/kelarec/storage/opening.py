@@ -33,7 +33,7 @@ Credentials = Callable[[Place], Mapping[str, Any]]
 _FAMILY: Final = {"s3": "s3", "az": "azure", "abfs": "azure", "gs": "gcs", "gcs": "gcs", "sftp": "sftp"}
 """Each scheme's backend: a module of `kelarec.storage.objects` and the extra that it needs."""
 
-_SCHEMES: Final = ("file", *_FAMILY)
+SCHEMES: Final = ("file", *_FAMILY)
 
 
 def no_credentials(_: Place) -> Mapping[str, Any]:
@@ -72,7 +72,7 @@ def open_objects(
         CredentialsRefusedError: It refuses these credentials.
         NotResidentError, ResidencyUnknownError: As `require_resident`.
     """
-    place.require_scheme(*_SCHEMES)
+    place.require_scheme(*SCHEMES)
     if place.scheme == "file":
         return FolderObjects(place.folder)
     _require_no_password(place)

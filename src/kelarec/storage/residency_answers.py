@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.request import Request, urlopen
 
 from attrs import frozen
 
@@ -121,6 +120,8 @@ def ask_azure(
         raise ResidencyUnknownError(
             f"Nobody tells where the Azure storage account {account} lies.", advice="Declare the account's resource id."
         )
+    from urllib.request import Request, urlopen  # noqa: PLC0415  only who asks Azure pays for it
+
     try:
         if credential is None:
             from azure.identity import DefaultAzureCredential  # noqa: PLC0415  comes with the extra only

@@ -23,7 +23,7 @@ from kelarec.storage.key_place import (
 )
 from kelarec.storage.keyring import Keyring
 from kelarec.storage.objects import ObjectPlace
-from kelarec.storage.opening import Credentials, new_places, no_credentials, open_objects
+from kelarec.storage.opening import SCHEMES, Credentials, new_places, no_credentials, open_objects
 from kelarec.storage.places import Place
 from kelarec.storage.residency import NOTHING_DECLARED, Declarations, require_resident
 from kelarec.storage.roots import RootKey, Secrets, load_root_key
@@ -60,6 +60,8 @@ class Source:
             UnknownSchemeError: No database is known for the scheme.
             NotResidentError, ResidencyUnknownError: The database is elsewhere.
         """
+        for place in (self.objects, *to_places(self.keys)):
+            place.require_scheme(*SCHEMES)
         require_keys_apart(self.keys, self.objects)
         catalog = _place_beside(self.objects) if catalog is None else catalog
         require_resident(catalog, what="catalog")

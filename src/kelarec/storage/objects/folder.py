@@ -46,9 +46,13 @@ class FolderObjects(LocalObjects):
         unfinished = _beside(final)
         try:
             size = _write_synced(unfinished, chunks, path)
-            with _named(path):
+            try:
                 _link_new(unfinished, final, path)
                 _sync_folder(os.path.dirname(final))  # noqa: PTH120  a Path costs as much as the write
+            except StorageError:
+                raise
+            except OSError as error:
+                raise _refusal(path, error) from error
         except BaseException:
             self._remove_empty_folders((self._folder / path).parent)
             raise
@@ -149,6 +153,11 @@ def _beside(final: str) -> str:
     return f"{final}.{os.getpid()}-{threading.get_ident()}{UNFINISHED}"
 
 
+def _refusal(path: str, error: OSError) -> StorageError:
+    """Return the error that names the object which the medium refuses."""
+    return StorageError(f"The object {path} cannot be written: {error.strerror or error}.")
+
+
 @contextmanager
 def _named(path: str) -> Iterator[None]:
     """Turn what the medium refuses into an error that names the object."""
@@ -157,7 +166,7 @@ def _named(path: str) -> Iterator[None]:
     except StorageError:
         raise
     except OSError as error:
-        raise StorageError(f"The object {path} cannot be written: {error.strerror or error}.") from error
+        raise _refusal(path, error) from error
 
 
 @contextmanager
@@ -196,13 +205,17 @@ def _write_synced(unfinished: str, chunks: Iterable[bytes], path: str) -> int:
     try:
         with open(_open_new(unfinished, path), "wb", buffering=0) as file:
             for chunk in chunks:
-                with _named(path):
+                try:
                     written = file.write(chunk)
                     while written < len(chunk):
                         written += file.write(memoryview(chunk)[written:])
+                except OSError as error:
+                    raise _refusal(path, error) from error
                 size += len(chunk)
-            with _named(path):
+            try:
                 os.fsync(file.fileno())
+            except OSError as error:
+                raise _refusal(path, error) from error
     except BaseException:
         with suppress(OSError):
             os.unlink(unfinished)  # noqa: PTH108  as above
@@ -211,13 +224,14 @@ def _write_synced(unfinished: str, chunks: Iterable[bytes], path: str) -> int:
 
 
 def _open_new(unfinished: str, path: str) -> int:
-    with _named(path):
+    try:
         try:
             return os.open(unfinished, _NEW, 0o666)
         except FileNotFoundError:
             _make_folders(Path(unfinished).parent)
             return os.open(unfinished, _NEW, 0o666)
-    raise AssertionError  # pragma: no cover  the block above returns or raises
+    except OSError as error:
+        raise _refusal(path, error) from error
 
 
 def _make_folders(folder: Path) -> None:
