@@ -214,7 +214,7 @@ def killed_at(point: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]
         yield passed
 
 
-@pytest.mark.parametrize("stride", [7, pytest.param(1, marks=pytest.mark.deep)])
+@pytest.mark.parametrize("stride", [17, pytest.param(1, marks=pytest.mark.deep)])
 def test_killed_anywhere_and_repeated_it_is_the_same(
     disk: "Disk", lost: tuple[list[Recording], Tables], monkeypatch: pytest.MonkeyPatch, stride: int
 ) -> None:
