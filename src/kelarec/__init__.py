@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kelarec.domain.contact import Contact as Contact
     from kelarec.domain.deadline import Deadline as Deadline
     from kelarec.domain.identity_code import PersonalIdentityCode as PersonalIdentityCode
+    from kelarec.domain.notice_facts import ContactPoint as ContactPoint
     from kelarec.domain.people import Address as Address
     from kelarec.domain.people import EmailAddress as EmailAddress
     from kelarec.domain.people import Person as Person
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from kelarec.domain.people import System as System
     from kelarec.domain.recording import Recording as Recording
     from kelarec.domain.recording import RecordingDetails as RecordingDetails
-    from kelarec.domain.register import ContactPoint as ContactPoint
     from kelarec.domain.register import Line as Line
     from kelarec.domain.register import Register as Register
     from kelarec.domain.retention import RetentionPolicy as RetentionPolicy
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from kelarec.domain.subject_request import SubjectRequest as SubjectRequest
     from kelarec.errors import KelarecError as KelarecError
     from kelarec.notice.kela import kela_register as kela_register
+    from kelarec.notice.toml_form import load_register as load_register
     from kelarec.storage.places import Place as Place
     from kelarec.storage.roots import create_key_file as create_key_file
 
@@ -53,7 +54,8 @@ _HOMES = {
     "kelarec.domain.identity_code": ("PersonalIdentityCode",),
     "kelarec.domain.people": ("Address", "EmailAddress", "Person", "PhoneNumber", "StaffId", "System"),
     "kelarec.domain.recording": ("Recording", "RecordingDetails"),
-    "kelarec.domain.register": ("ContactPoint", "Line", "Register"),
+    "kelarec.domain.notice_facts": ("ContactPoint",),
+    "kelarec.domain.register": ("Line", "Register"),
     "kelarec.domain.retention": ("RetentionPolicy",),
     "kelarec.domain.staff": ("Commitment", "Duty", "DutyKind", "StaffMember"),
     "kelarec.domain.subject_request": (
@@ -67,6 +69,7 @@ _HOMES = {
     ),
     "kelarec.errors": ("KelarecError",),
     "kelarec.notice.kela": ("kela_register",),
+    "kelarec.notice.toml_form": ("load_register",),
     "kelarec.storage.places": ("Place",),
     "kelarec.storage.roots": ("create_key_file",),
 }

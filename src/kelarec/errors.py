@@ -4,7 +4,8 @@ Each says what happened, what was lost (nothing, if it can be so) and what to do
 or content. ``code`` is stable and meant for programs; the message is meant for people.
 """
 
-from typing import ClassVar
+from collections.abc import Iterable
+from typing import ClassVar, NamedTuple
 
 
 class KelarecError(Exception):
@@ -94,6 +95,37 @@ class UnreadableAudioError(InvalidValueError):
 
     code = "unreadable-audio"
     default_advice = "Store a whole WAV file: PCM, G.711 A-law or µ-law."
+
+
+class Fault(NamedTuple):
+    """One thing that is wrong in a document.
+
+    Attributes:
+        place: Where, as a path: ``purposes[1].label.sv``.
+        sentence: What is wrong there.
+    """
+
+    place: str
+    sentence: str
+
+
+class RegisterFaultsError(InvalidValueError):
+    """A document does not describe a register.
+
+    Attributes:
+        faults: Every fault: those of single fields in their order, then those between parts.
+    """
+
+    code = "register-faults"
+    default_advice = "Mend each place; nothing was loaded."
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(faults)
+        listed = "".join(f"\n  {place}: {sentence}" for place, sentence in self.faults)
+        super().__init__(f"The document has faults: {len(self.faults)}.{listed}\n")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (RegisterFaultsError, (self.faults,))
 
 
 # The notice, and who may do what -------------------------------------------------------------------------------------

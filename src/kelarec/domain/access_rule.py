@@ -108,7 +108,7 @@ def decide(
         (Clause.SESSION, lambda: terms.begun_at <= at < terms.ends_at),
         (Clause.COUNTRY, lambda: terms.country in EEA),
         (Clause.COMMITMENT, lambda: any(each.is_in_force(on) for each in staff.commitments)),
-        (Clause.PURPOSE, lambda: register.has_purpose(terms.purpose)),
+        (Clause.PURPOSE, lambda: register.has_purpose(terms.purpose, on=on)),
         (Clause.ROLE, lambda: _a_role_grants(act, terms.purpose, staff, register)),
         (
             Clause.DUTY,

@@ -97,9 +97,10 @@ class Retention:
     def _destroy_empty_keys(self, now: datetime, by: Actor) -> None:
         """Destroy the keys of dates that held no more than sessions; whatever held more has died before."""
         empty = [day for day in self._vault.keyring.iter_days() if end_of(day) + GRACE <= now]
-        for day in empty:
-            self._destroy_keys(day)
         if empty:
+            with self._vault.database.begin() as connection:
+                self._vault.database.take_turn(connection, TURN)
+                self._vault.keyring.destroy_all(empty)
             through, count = empty[-1].isoformat(), str(len(empty))
             self._log.write(self._log.new_entry(EntryKind.EMPTY_KEYS_DESTROYED, by, through=through, dates=count))
 

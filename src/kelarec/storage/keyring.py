@@ -197,6 +197,18 @@ class Keyring:
         finally:
             self._forget(day)
 
+    def destroy_all(self, days: Collection[date]) -> None:
+        """Destroy the keys of several dates for good. The caller has taken the `TURN`.
+
+        Raises:
+            StorageError: The key place refuses, or still shows some of them afterwards.
+        """
+        try:
+            self._days.destroy_all(days)
+        finally:
+            for day in days:
+                self._forget(day)
+
     def iter_days(self) -> Iterator[date]:
         """Go through the dates that have keys, or remains of them, earliest first."""
         return self._days.iter_days()
