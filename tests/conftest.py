@@ -1,4 +1,4 @@
-"""Fixtures for all tests: an archive on disk, and the usual staff member, call and chat in it."""
+"""Fixtures for all tests: an archive on disk, the usual staff member, call and chat in it, a real PostgreSQL."""
 
 import json
 import os

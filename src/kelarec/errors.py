@@ -355,6 +355,13 @@ class CatalogMismatchError(CatalogError):
     default_advice = "Use the catalog named in audit/catalog; entries of the other one are not in the log."
 
 
+class UnfinishedCatalogError(CatalogError):
+    """A catalog is being rebuilt, or its rebuild was broken off."""
+
+    code = "unfinished-catalog"
+    default_advice = "Wait for the rebuild to end, or start it again: it goes on where it was."
+
+
 class FormatTooNewError(StorageError):
     """Something was written by a newer kelarec."""
 
@@ -440,6 +447,69 @@ class ForkedLogError(IntegrityError):
 
     code = "forked-log"
     default_advice = "Nothing was signed. Keep both for examination, and restore the newer catalog."
+
+
+# What `verify` raises: objects, catalog, log and keys disagree --------------------------------------------------------
+
+
+class DifferenceError(IntegrityError):
+    """Objects, catalog, log and keys disagree; each difference is told by `Archive.iter_differences`.
+
+    Attributes:
+        count: How many differences of this class there are.
+    """
+
+    code = "difference"
+    default_advice = "List them with iter_differences: each says what its sides hold and what to do."
+
+    def __init__(self, happened: str, *, lost: str = "nothing", advice: str | None = None, count: int = 1) -> None:
+        super().__init__(happened, lost=lost, advice=advice)
+        self.count = count
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild_difference, (type(self), self.happened, self.lost, self.advice, self.count))
+
+
+def _rebuild_difference(
+    kind: type[DifferenceError], happened: str, lost: str, advice: str, count: int
+) -> DifferenceError:
+    return kind(happened, lost=lost, advice=advice, count=count)
+
+
+class MissingError(DifferenceError):
+    """Something that the catalog or the log tells of is not there."""
+
+    code = "missing"
+
+
+class RolledBackError(DifferenceError):
+    """An older version stands where the log tells of a newer one."""
+
+    code = "rolled-back"
+
+
+class AlteredError(DifferenceError):
+    """Something is not as it was written."""
+
+    code = "altered"
+
+
+class LogDiffersError(DifferenceError):
+    """The log in the archive does not prove itself, or the catalog's rows are not its entries."""
+
+    code = "log-differs"
+
+
+class KeysMissingError(DifferenceError):
+    """Keys of a date that is not over are not there."""
+
+    code = "keys-missing"
+
+
+class OrphanedError(DifferenceError):
+    """Something is there that neither the catalog nor the log accounts for."""
+
+    code = "orphaned"
 
 
 # Look-ups ------------------------------------------------------------------------------------------------------------

@@ -48,12 +48,11 @@ class Staff:
         entry = self._log.new_entry(
             EntryKind.STAFF_ENROLLED, by, staff=member.id.text, record_sha256=hashlib.sha256(envelope).hexdigest()
         )
-        try:
-            with self._log.transaction(entry) as connection:
-                self._directory.put(connection, member, path, envelope)
-        except BaseException:
-            self._vault.objects.delete(path)
-            raise
+        with (
+            self._log.or_discard(lambda: self._vault.objects.delete(path)),
+            self._log.transaction(entry) as connection,
+        ):
+            self._directory.put(connection, member, path, envelope)
 
     def propose(self, member: StaffMember, *, by: StaffId) -> StaffChange:
         """Propose how a staff member is to be known: roles, unit, commitments and duties as a whole.
@@ -85,12 +84,11 @@ class Staff:
             change=str(change.id),
             record_sha256=hashlib.sha256(envelope).hexdigest(),
         )
-        try:
-            with self._log.transaction(entry) as connection:
-                self._directory.put_change(connection, change, path, envelope)
-        except BaseException:
-            self._vault.objects.delete(path)
-            raise
+        with (
+            self._log.or_discard(lambda: self._vault.objects.delete(path)),
+            self._log.transaction(entry) as connection,
+        ):
+            self._directory.put_change(connection, change, path, envelope)
         return change
 
     def list_proposed(self, *, by: Actor) -> list[StaffChange]:
@@ -123,14 +121,13 @@ class Staff:
             proposed_by=change.proposed_by.text,
             record_sha256=hashlib.sha256(envelope).hexdigest(),
         )
-        try:
-            with self._log.transaction(entry) as connection:
-                self._vault.database.take_turn(connection, "staff")
-                self._directory.decide_change(connection, change)
-                self._directory.put(connection, member, path, envelope)
-        except BaseException:
-            self._vault.objects.delete(path)
-            raise
+        with (
+            self._log.or_discard(lambda: self._vault.objects.delete(path)),
+            self._log.transaction(entry) as connection,
+        ):
+            self._vault.database.take_turn(connection, "staff")
+            self._directory.decide_change(connection, change)
+            self._directory.put(connection, member, path, envelope)
         self._vault.objects.delete(change_path)
         return member
 

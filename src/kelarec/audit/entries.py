@@ -5,6 +5,7 @@ Never an identity code, never content: what people write, such as a matter, is c
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 from attrs import field, frozen
@@ -49,8 +50,37 @@ class EntryKind(StrEnum):
     LEAF_DESTROYED = "leaf-destroyed"
     DESTROYED_AGAIN = "destroyed-again"
     LOG_READ = "log-read"
+    RECORDING_CHANGED = "recording-changed"
+    CATALOG_REBUILT = "catalog-rebuilt"
+    VERSION_ADOPTED = "version-adopted"
+    COMPARISON_BEGUN = "comparison-begun"
+    COMPARISON_ENDED = "comparison-ended"
     ROOT_KEY_ROTATION = "root-key-rotation"
     DATA_KEY_EXPORTED = "data-key-exported"
+
+
+WITHOUT_HASHES: Final = frozenset(
+    {
+        EntryKind.ARCHIVE_CREATED,
+        EntryKind.ARCHIVE_OPENED,
+        EntryKind.ARCHIVE_CLOSED,
+        EntryKind.SESSION_BEGUN,
+        EntryKind.SESSION_ENDED,
+        EntryKind.LOOKED_UP,
+        EntryKind.DETAILS_SHOWN,
+        EntryKind.CONTENT_OPENED,
+        EntryKind.CONTENT_HEARD,
+        EntryKind.DENIED,
+        EntryKind.KEYS_DESTROYED,
+        EntryKind.EMPTY_KEYS_DESTROYED,
+        EntryKind.LOG_READ,
+        EntryKind.ROOT_KEY_ROTATION,
+        EntryKind.CATALOG_REBUILT,
+        EntryKind.COMPARISON_BEGUN,
+        EntryKind.COMPARISON_ENDED,
+    }
+)
+"""Kinds that never tell the hash of an object; whoever looks for hashes leaves them closed."""
 
 
 def _to_texts(facts: "dict[str, str]") -> "dict[str, str]":

@@ -85,11 +85,8 @@ class Capture:
         if recording.ends_at <= self._vault.now():
             raise OutsideNoticeError("The recording's retention is over already.", advice="Do not store it.")
         source = self._prepare(contact, content)
-        try:
+        with self._log.or_discard(lambda: self._recordings.discard(recording.id, recording.recorded_on)):
             return self._write(recording, contact, categories, source, by)
-        except BaseException:
-            self._recordings.discard(recording.id, recording.recorded_on)
-            raise
 
     def _prepare(self, contact: Contact, content: bytes | BinaryIO | Chat) -> "_Source":
         if contact.kind.is_chat:

@@ -26,6 +26,8 @@ class Act(StrEnum):
     SWEEP = "sweep"
     ROTATE_ROOT_KEY = "rotate-root-key"
     EXPORT_DATA_KEY = "export-data-key"
+    VERIFY = "verify"
+    REBUILD = "rebuild"
 
 
 ASKED_BEFORE_IT_IS_KNOWN_WHAT: Final = frozenset({Act.FIND, Act.LIST_DISCLOSURES, Act.SELECT})

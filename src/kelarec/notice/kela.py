@@ -260,6 +260,7 @@ _ROLES = (  # configuration: who may do what is the controller's to decide withi
             Act.READ_LOG,
             Act.REVIEW_ACCESS,
             Act.EXPORT_DATA_KEY,
+            Act.VERIFY,
         ],
         purposes=[DATA_SUBJECT_RIGHT, LEGAL_CLAIM],
         restricted_uses=list(RestrictedUse),
@@ -267,13 +268,13 @@ _ROLES = (  # configuration: who may do what is the controller's to decide withi
     Role(
         code="operator",
         label=Label("järjestelmän ylläpitäjä", "systemoperatör", "operator"),
-        acts=[Act.ENROL_STAFF, Act.STORE, Act.SWEEP, Act.ROTATE_ROOT_KEY],
+        acts=[Act.ENROL_STAFF, Act.STORE, Act.SWEEP, Act.ROTATE_ROOT_KEY, Act.VERIFY, Act.REBUILD],
         purposes=[],
     ),
     Role(
         code="auditor",
         label=Label("tarkastaja", "revisor", "auditor"),
-        acts=[Act.READ_LOG, Act.REVIEW_ACCESS],
+        acts=[Act.READ_LOG, Act.REVIEW_ACCESS, Act.VERIFY],
         purposes=[],
     ),
 )

@@ -29,6 +29,7 @@ from kelarec.storage.vault import Vault
 GRACE: Final = timedelta(hours=1)
 MOST_DATES: Final = 3
 _LOG_TABLES: Final = (tables.entries, tables.waiting)
+_SILENCED: Final = {"actor": "", "recording_id": None, "session_id": None, "purpose": None, "payload": b""}
 
 
 @frozen
@@ -124,7 +125,7 @@ class Retention:
                 connection.execute(
                     update(log)
                     .where(log.c.ends_on == day.toordinal(), log.c.actor != "")
-                    .values(actor="", recording_id=None, session_id=None, purpose=None, payload=b"")
+                    .values(_SILENCED if log is tables.waiting else {**_SILENCED, "id": b""})
                 ).rowcount
                 for log in _LOG_TABLES
             )

@@ -110,6 +110,18 @@ class Keyring:
             return self._cached_standing.get(key_id, lambda: KeyPair(*self._read(key_id, ("wrapping", "index"))))
         return self._get_day(date.fromisoformat(key_id)).pair
 
+    def has(self, day: date) -> bool:
+        """Tell whether a date has keys.
+
+        Raises:
+            IntegrityError: They were altered.
+        """
+        try:
+            self._get_day(day)
+        except KeyUnavailableError:
+            return False
+        return True
+
     def get_leaf(self, day: date, name: str) -> bytes:
         """Return the key leaf of a name in the tree of a date: 32 bytes.
 

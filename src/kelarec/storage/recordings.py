@@ -111,6 +111,11 @@ def microseconds(at: datetime) -> int:
     return (at - _EPOCH) // timedelta(microseconds=1)
 
 
+def from_microseconds(count: int) -> datetime:
+    """Return the instant that the catalog keeps so."""
+    return _EPOCH + timedelta(microseconds=count)
+
+
 def part_context(subject: Subject, part_name: str, media_type: str) -> bytes:
     """Return what is bound into the seal of one part of a recording."""
     return subject.context(("part", part_name), ("format", media_type))
@@ -154,13 +159,13 @@ class Recordings:
 
     def insert(self, connection: Connection, written: WrittenRecord) -> None:
         """Make the row of a record and the tokens by which it is found."""
-        execute_now(connection, _INSERT, _row(written))
-        execute_all_now(connection, _INSERT_TOKEN, self._token_rows(written.record))
+        execute_now(connection, _INSERT, to_row(written))
+        execute_all_now(connection, _INSERT_TOKEN, self.to_token_rows(written.record))
 
     def insert_all(self, connection: Connection, written: Sequence[WrittenRecord]) -> None:
         """Make the rows and tokens of many records at once."""
-        execute_all_now(connection, _INSERT, map(_row, written))
-        execute_all_now(connection, _INSERT_TOKEN, [row for each in written for row in self._token_rows(each.record)])
+        execute_all_now(connection, _INSERT, map(to_row, written))
+        execute_all_now(connection, _INSERT_TOKEN, [row for each in written for row in self.to_token_rows(each.record)])
 
     def replace(self, connection: Connection, written: WrittenRecord) -> None:
         """Make a newer record the one in force, if the row still holds the revision just before it.
@@ -171,7 +176,7 @@ class Recordings:
         recording = written.record.recording
         before = (_ROWS.id == recording.id.bytes, _ROWS.revision == written.record.revision - 1)
         kept_through = connection.execute(select(_ROWS.kept_through).where(*before)).scalar_one_or_none()
-        replaced = connection.execute(update(tables.recordings).where(*before).values(_row(written))).rowcount
+        replaced = connection.execute(update(tables.recordings).where(*before).values(to_row(written))).rowcount
         if kept_through is None or not replaced:
             raise ChangedMeanwhileError(f"The recording {recording.id} was changed meanwhile.")
         delete_tokens(connection, to_date(kept_through), recording.id)
@@ -182,9 +187,14 @@ class Recordings:
     def insert_tokens(self, connection: Connection, record: Record, day: date) -> None:
         """Make a record findable under the index key of a day: also that of a hold's review."""
         delete_tokens(connection, day, record.recording.id)
-        execute_all_now(connection, _INSERT_TOKEN, self._token_rows(record, day))
+        execute_all_now(connection, _INSERT_TOKEN, self.to_token_rows(record, day))
 
-    def _token_rows(self, record: Record, day: date | None = None) -> list[dict[str, object]]:
+    def to_token_rows(self, record: Record, day: date | None = None) -> list[dict[str, object]]:
+        """Return the rows of the tokens by which a record is found, under its last day kept if no day is given.
+
+        Raises:
+            KeyUnavailableError: The day's keys are not there.
+        """
         found_by = self._vault.index_keys.make_tokens(
             record.recording.kept_through if day is None else day, record.details.contact.search_terms
         )
@@ -199,8 +209,9 @@ class Recordings:
         self._vault.objects.delete(f"{_folder(recording.id, recording.recorded_on)}/{part.object_name}")
 
     def discard(self, recording_id: UUID, recorded_on: date) -> None:
-        """Remove all objects of a recording."""
-        for path in list(self._vault.objects.iter_paths(_folder(recording_id, recorded_on))):
+        """Remove all objects of a recording, the records first: without one it never came to be."""
+        paths = self._vault.objects.iter_paths(_folder(recording_id, recorded_on))
+        for path in sorted(paths, key=lambda path: not path.rpartition("/")[2].startswith("record-")):
             self._vault.objects.delete(path)
 
     def find_one(self, connection: Connection, recording_id: UUID) -> OpenedRecord | None:
@@ -248,7 +259,7 @@ class Recordings:
             )
         ).all()
         for row in rows:  # the folder follows from the id: no path that stands in the catalog is believed
-            recorded_on = helsinki_date(_EPOCH + timedelta(microseconds=row.started_at))
+            recorded_on = helsinki_date(from_microseconds(row.started_at))
             self.discard(UUID(bytes=row.id), recorded_on)
         return len(rows)
 
@@ -282,34 +293,60 @@ class Recordings:
         """
         recording_id = UUID(bytes=row["id"])
         try:
-            data_key, content = open_document(self._vault.keyring, self._subject(recording_id), row["record"])
+            opened = self.open_record(recording_id, row["record"], _iter_wraps(connection, recording_id))
         except KeyUnavailableError:
-            bare = self._find_held_key(connection, recording_id)
-            if bare is None:
-                return None
-            data_key, content = open_document_with(bare, self._subject(recording_id), row["record"])
-        record = from_json(content, Record)
-        for name, value in _clear_columns(record).items():
+            return None
+        for name, value in _clear_columns(opened.record).items():
             if row[name] != value:
                 raise IntegrityError(
                     f"The catalog's row of recording {recording_id} was altered: its {name} is not the record's.",
                     advice="Rebuild the catalog from the objects.",
                 )
-        return OpenedRecord(record, data_key)
+        return opened
 
-    def _find_held_key(self, connection: Connection, recording_id: UUID) -> bytes | None:
-        for row in execute_now(connection, _FIND_WRAPS, {"wanted": recording_id.bytes}).all():
-            subject = hold_subject(self._vault, UUID(bytes=row.hold_id), recording_id)
+    def open_record(
+        self, recording_id: UUID, envelope: bytes, wraps: Iterable[tuple[UUID, bytes]] = ()
+    ) -> OpenedRecord:
+        """Return the record of an envelope.
+
+        Args:
+            recording_id: Whose record it is.
+            envelope: The sealed document.
+            wraps: The ids of holds and their wraps of its data key; asked for only if its own day is over.
+
+        Raises:
+            IntegrityError: It was altered, or is another recording's.
+            KeyUnavailableError: Its key was destroyed or is missing, and no hold keeps it.
+        """
+        subject = self._subject(recording_id)
+        try:
+            data_key, content = open_document(self._vault.keyring, subject, envelope)
+        except KeyUnavailableError:
+            bare = self._find_held_key(recording_id, wraps)
+            if bare is None:
+                raise
+            data_key, content = open_document_with(bare, subject, envelope)
+        return OpenedRecord(from_json(content, Record), data_key)
+
+    def _find_held_key(self, recording_id: UUID, wraps: Iterable[tuple[UUID, bytes]]) -> bytes | None:
+        for hold_id, wrap in wraps:
             try:
-                return open_document(self._vault.keyring, subject, row.wrap)[0].bare
+                return open_document(self._vault.keyring, hold_subject(self._vault, hold_id, recording_id), wrap)[
+                    0
+                ].bare
             except KeyUnavailableError:  # that hold's review date is over, or it was released
                 continue
         return None
 
 
+def _iter_wraps(connection: Connection, recording_id: UUID) -> Iterator[tuple[UUID, bytes]]:
+    for row in execute_now(connection, _FIND_WRAPS, {"wanted": recording_id.bytes}).all():
+        yield UUID(bytes=row.hold_id), row.wrap
+
+
 def hold_subject(vault: Vault, hold_id: UUID, recording_id: UUID) -> Subject:
-    """Return what a recording's data key is wrapped for while a hold keeps it."""
-    return vault.subject("hold", f"{hold_id}/{recording_id}")
+    """Return what a recording's data key is wrapped for while a hold keeps it; its name is that of the key leaf."""
+    return vault.subject("hold", f"{hold_id} {recording_id}")
 
 
 def delete_tokens(connection: Connection, day: date, recording_id: UUID) -> None:
@@ -330,7 +367,8 @@ def to_date(ordinal: int) -> date:
         raise StorageError("The catalog holds a date that is none.", advice="Rebuild it from the objects.") from None
 
 
-def _row(written: WrittenRecord) -> dict[str, object]:
+def to_row(written: WrittenRecord) -> dict[str, object]:
+    """Return the row that follows from a record, save what holds add to it."""
     return {**_clear_columns(written.record), "record_object": written.path, "record": written.envelope}
 
 

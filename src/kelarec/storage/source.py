@@ -10,7 +10,7 @@ from urllib.parse import quote
 from attrs import field, frozen
 
 from kelarec.domain.staff import Directory
-from kelarec.errors import CatalogError, ClockError
+from kelarec.errors import ArchiveExistsError, CatalogError, ClockError
 from kelarec.storage.apart import require_places_apart
 from kelarec.storage.description import read_description
 from kelarec.storage.engine import POSTGRESQL, Database, find_sqlite_file, open_memory_database
@@ -134,6 +134,25 @@ def find_catalog_file(catalog: Place) -> Path | None:
         return None
     catalog.require_scheme("sqlite", "file", POSTGRESQL)
     return find_sqlite_file(catalog)
+
+
+@contextmanager
+def new_catalog(catalog: Place) -> Iterator[None]:
+    """Let a catalog be made in a place that is empty; if the block fails, a file of it is gone again.
+
+    Raises:
+        ArchiveExistsError: There is a file at the place.
+    """
+    file = find_catalog_file(catalog)
+    if file is not None and file.exists():
+        raise ArchiveExistsError(f"There is a catalog already at {file}.")
+    try:
+        yield
+    except BaseException:
+        if file is not None:
+            for each in (file, file.with_name(f"{file.name}-journal")):
+                each.unlink(missing_ok=True)
+        raise
 
 
 def _place_beside(objects: Place) -> Place:

@@ -18,7 +18,7 @@ from kelarec.storage import catalog_tables as tables
 from kelarec.storage.envelopes import Subject
 from kelarec.storage.json_form import from_json, to_json
 from kelarec.storage.recordings import microseconds
-from kelarec.storage.vault import Vault
+from kelarec.storage.vault import Vault, get_revision
 
 _FOLDER: Final = "staff"
 _MEMBER: Final = select(tables.staff.c.member).where(tables.staff.c.id == bindparam("staff"))
@@ -50,15 +50,21 @@ class StaffDirectory:
         return lambda _: member
 
     def write(self, member: StaffMember) -> tuple[str, bytes]:
-        """Seal what is known of a staff member into the archive; return the object's path and envelope."""
-        path = f"{_FOLDER}/{member.id}/{self._vault.new_object_name('member')}"
+        """Seal what is known of a staff member into the archive; return the object's path and envelope.
+
+        Revisions count from 1. Two that were written at once are of one revision; the log tells which came last.
+        """
+        with self._vault.database.begin() as connection:
+            wanted = select(tables.staff.c.member_object).where(tables.staff.c.id == member.id.text)
+            revision = get_revision(connection.execute(wanted).scalar_one_or_none() or "") + 1
+        path = f"{_FOLDER}/{member.id}/{self._vault.new_object_name(f'member-{revision}')}"
         subject = self._vault.subject("staff", member.id.text)
         return path, self._vault.write_standing(path, subject, to_json(member))
 
     def put(self, connection: Connection, member: StaffMember, path: str, envelope: bytes) -> None:
         """Make a staff member's newest version the one in force."""
         connection.execute(delete(tables.staff).where(tables.staff.c.id == member.id.text))
-        connection.execute(insert(tables.staff).values(id=member.id.text, member_object=path, member=envelope))
+        connection.execute(insert(tables.staff), to_row(member, path, envelope))
 
     def find(self, connection: Connection, staff_id: StaffId) -> StaffMember | None:
         """Return what the archive itself knows of a staff member, or None."""
@@ -138,3 +144,8 @@ def _ask_elsewhere(directory: Directory, staff_id: StaffId) -> StaffMember | Non
     if not isinstance(member, StaffMember) or member.id != staff_id:
         raise DirectoryError("The directory of staff answers with something else than the staff member asked for.")
     return member
+
+
+def to_row(member: StaffMember, path: str, envelope: bytes) -> dict[str, object]:
+    """Return the row that follows from a version of a staff member."""
+    return {"id": member.id.text, "member_object": path, "member": envelope}

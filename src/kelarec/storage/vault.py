@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date, datetime
+from typing import Final
 from uuid import UUID
 
 from attrs import Factory, field, frozen
@@ -17,6 +18,7 @@ from kelarec.storage.tokens import IndexKeys
 from kelarec.storage.wrapping import Randomness
 
 Clock = Callable[[], datetime]
+_PIECES_WITH_REVISION: Final = 3
 
 
 @frozen
@@ -95,3 +97,9 @@ class Vault:
             KeyUnavailableError: Its key was destroyed or is missing.
         """
         return open_document(self.keyring, subject, envelope)[1]
+
+
+def get_revision(path: str) -> int:
+    """Return the revision that the name of an object tells, ``<word>-<revision>-<random>``, or 0 if it tells none."""
+    pieces = path.rpartition("/")[2].split("-")
+    return int(pieces[1]) if len(pieces) == _PIECES_WITH_REVISION and pieces[1].isdigit() else 0
