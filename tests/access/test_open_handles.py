@@ -1,21 +1,24 @@
 """A handle that was opened before gives nothing more after a restriction or an end: notice, sections 9, 10; Art. 18."""
 
+import gc
 import io
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
 import pytest
+from sqlalchemy import delete, func, select
 
-from access.staffing import HR, OSMA, RECORDER, RIGHTS, VEIKKO, VERIFY, begin, list_denials, make_member
+from access.staffing import HR, OSMA, RECORDER, RIGHTS, VEIKKO, VERIFY, begin, enrol_all, list_denials, make_member
 from kelarec import Archive, Recording
 from kelarec.access.gate import Gate
 from kelarec.access.reader import AudioReader
 from kelarec.access.session import Session
 from kelarec.errors import ClosedError, DeniedError, ExpiredError
+from kelarec.storage import catalog_tables as tables
 from kelarec.storage.sealing import CHUNK, SealedReader
 from kelarec.storage.vault import Vault
-from kelarec.testing.builders import make_contact, make_wav
+from kelarec.testing.builders import make_contact, make_identity_code, make_wav
 from kelarec.testing.clock import USUAL_START, MovableClock
 
 SECONDS: Final = 60
@@ -197,3 +200,25 @@ def test_a_hold_opens_for_its_own_purpose_only(
         for use in (reader.read, lambda: _listen(staffed, call)):
             with pytest.raises(ExpiredError):
                 use()
+
+
+def test_a_reader_that_nobody_closed_undoes_no_transaction(
+    staffed: Archive, memory_vault: Vault, call: Recording
+) -> None:
+    """A reader may be cleared away in the middle of a transaction: that one stays whole, and what was heard is told."""
+    session: Session | None = begin(staffed, VEIKKO)
+    reader: AudioReader | None = session.open(call.id) if session is not None else None
+    assert reader is not None
+    reader.read(30_000)
+    gc.collect()
+    staff = tables.staff.c
+    with memory_vault.database.begin() as connection:
+        connection.execute(delete(tables.staff).where(staff.id == VEIKKO.text))
+        session = reader = None
+        gc.collect()
+        left = connection.execute(select(func.count()).where(staff.id == VEIKKO.text)).scalar_one()
+        assert left == 0, "the deletion was undone"
+    enrol_all(staffed)
+    with begin(staffed, OSMA) as officer:
+        (consultation,) = officer.list_consultations(make_identity_code())
+    assert consultation.heard != ()

@@ -1,6 +1,7 @@
 """The log: entries written in the transaction of the change they tell of, read by those whose role grants it."""
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
@@ -43,6 +44,7 @@ class AuditLog:
         self._vault = vault
         self._integrator = Integrator(vault, witnesses)
         self._tries = 0
+        self._left: deque[Entry] = deque()
         self._background = Background(self._integrate_behind)
         self._register = register
         self._staff = StaffDirectory(vault)
@@ -99,9 +101,15 @@ class AuditLog:
         Raises:
             CatalogError: The catalog refuses; nothing was changed.
         """
-        with self._vault.database.begin() as connection:
-            yield connection
-            self.append(connection, entry)
+        left = [self._left.popleft() for _ in range(len(self._left))]
+        try:
+            with self._vault.database.begin() as connection:
+                yield connection
+                for each in (*left, entry):
+                    self.append(connection, each)
+        except BaseException:
+            self._left.extendleft(reversed(left))
+            raise
         self.wake()
 
     def _integrate_behind(self) -> None:
@@ -122,6 +130,8 @@ class AuditLog:
     def close(self) -> None:
         """Bring what waits into the tree, and do no more in the background."""
         self._background.stop()
+        while self._left:
+            self.write(self._left.popleft())
         for _ in range(_TRIES_AT_END):
             if self._integrator.integrate() is not None or not self.count_waiting():
                 return
@@ -180,6 +190,10 @@ class AuditLog:
         """
         with self.transaction(entry):
             pass
+
+    def write_later(self, entry: Entry) -> None:
+        """Keep an entry for the next transaction of this log; for what is told where no transaction may be begun."""
+        self._left.append(entry)
 
     def deny(self, entry: Entry, happened: str, *, clause: str, advice: str = "") -> DeniedError:
         """Write a denial and return the error to raise."""
