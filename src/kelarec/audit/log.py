@@ -20,7 +20,7 @@ from kelarec.domain.people import Actor, StaffId, System
 from kelarec.domain.register import Register
 from kelarec.domain.session_terms import SessionTerms
 from kelarec.domain.staff_acts import Act
-from kelarec.errors import DeniedError, DirectoryError, IntegrityError
+from kelarec.errors import DeniedError, DirectoryError, IntegrityError, InvalidValueError
 from kelarec.storage import catalog_tables as tables
 from kelarec.storage.engine import insert_now
 from kelarec.storage.recordings import microseconds
@@ -192,7 +192,13 @@ class AuditLog:
             pass
 
     def write_later(self, entry: Entry) -> None:
-        """Keep an entry for the next transaction of this log; for what is told where no transaction may be begun."""
+        """Keep an entry for the next transaction of this log; for what is told where no transaction may be begun.
+
+        Raises:
+            InvalidValueError: It is none, and would stop every transaction after it.
+        """
+        if not isinstance(entry, Entry):
+            raise InvalidValueError("What is to be logged later is no log entry.", advice="Build it with new_entry.")
         self._left.append(entry)
 
     def deny(self, entry: Entry, happened: str, *, clause: str, advice: str = "") -> DeniedError:
