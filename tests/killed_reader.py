@@ -24,6 +24,7 @@ from kelarec import Archive, Place, StaffId, System, create_key_file, kela_regis
 from kelarec.access.session import Session
 from kelarec.audit.entries import EntryKind
 from kelarec.audit.log import AuditLog
+from kelarec.storage.chunks import SealedChunks
 from kelarec.storage.sealing import SealedReader
 from kelarec.testing.builders import make_contact, make_staff_member, make_wav
 from kelarec.testing.clock import USUAL_START
@@ -90,14 +91,8 @@ class Listener:
     def _listen(self, use: Callable[[Session, UUID], object], step: int, pipe: int) -> None:
         session = self._begin(Archive.open(**self.places))
         os.write(pipe, session.terms.id.bytes)
-        open_chunks = SealedReader._open_chunks
-
-        def open_and_tell(reader: SealedReader, first: int, last: int) -> list[bytes]:
-            opened = open_chunks(reader, first, last)
-            os.write(pipe, EVIDENCE)
-            return opened
-
-        SealedReader._open_chunks = open_and_tell  # type: ignore[method-assign,assignment]
+        for name in ("open_one", "open_into"):
+            setattr(SealedChunks, name, _telling(getattr(SealedChunks, name), pipe))
         left = step
 
         def kill_in_time(_: FrameType, __: str, ___: object) -> None:
@@ -115,10 +110,21 @@ class Listener:
     def _has_entry(self, session_id: bytes) -> bool:
         with closing(sqlite3.connect(f"{self.folder / 'archive'}.catalog.sqlite", timeout=60)) as catalog:
             found = catalog.execute(
-                "SELECT count(*) FROM entries WHERE session_id = ? AND kind = ?",
+                "SELECT count(*) FROM "
+                "(SELECT session_id, kind FROM entries UNION ALL SELECT session_id, kind FROM waiting) "
+                "WHERE session_id = ? AND kind = ?",
                 (session_id, EntryKind.CONTENT_OPENED.value),
             ).fetchone()
         return bool(found[0])
+
+
+def _telling(open_chunks: Callable[..., object], pipe: int) -> Callable[..., object]:
+    def open_and_tell(*arguments: object) -> object:
+        opened = open_chunks(*arguments)
+        os.write(pipe, EVIDENCE)
+        return opened
+
+    return open_and_tell
 
 
 @contextmanager

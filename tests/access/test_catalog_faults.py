@@ -12,7 +12,7 @@ from access.staffing import OSMA, RECORDER, TRAINING, VEIKKO, begin, enrol_all
 from kelarec import Archive, Chat, Kind, Recording
 from kelarec.access.session import Session
 from kelarec.errors import CatalogError, KelarecError
-from kelarec.storage import engine
+from kelarec.storage import engine_settings
 from kelarec.testing.builders import make_chat, make_contact, make_identity_code, make_wav
 from kelarec.testing.clock import USUAL_START
 
@@ -55,7 +55,7 @@ def _down(disk: "Disk") -> Iterator[None]:
 def _read_only_log(disk: "Disk") -> Iterator[None]:
     """Everything can be read and no entry be written, as on a full disk."""
     with closing(sqlite3.connect(disk.catalog)) as other, other:
-        other.execute("CREATE TRIGGER full BEFORE INSERT ON entries BEGIN SELECT RAISE(FAIL, 'full'); END")
+        other.execute("CREATE TRIGGER full BEFORE INSERT ON waiting BEGIN SELECT RAISE(FAIL, 'full'); END")
     yield
     with closing(sqlite3.connect(disk.catalog)) as other, other:
         other.execute("DROP TRIGGER full")
@@ -69,7 +69,7 @@ def test_without_a_log_nothing_is_read(
     disk: "Disk", monkeypatch: pytest.MonkeyPatch, fault: Callable[["Disk"], object]
 ) -> None:
     """Every act is refused by name while the catalog cannot be had, no content is fetched, and all is well after it."""
-    monkeypatch.setattr(engine, "_WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(engine_settings, "_WAIT_SECONDS", 0.05)
     with disk.create() as archive:
         enrol_all(archive)
         call, chat = store(archive, make_wav()), store(archive, make_chat())

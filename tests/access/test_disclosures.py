@@ -11,6 +11,7 @@ from access.staffing import OSMA, RECORDER, TIIA, VEIKKO, begin, list_denials, l
 from kelarec import Archive, Recording
 from kelarec.access.session import Session
 from kelarec.audit.entries import EntryKind
+from kelarec.domain.references import ContactId
 from kelarec.errors import (
     DeniedError,
     InvalidValueError,
@@ -21,7 +22,7 @@ from kelarec.errors import (
 )
 from kelarec.storage.disclosures import DisclosureRegister
 from kelarec.storage.vault import Vault
-from kelarec.testing.builders import make_contact, make_identity_code, make_person, make_wav
+from kelarec.testing.builders import make_contact, make_identity_code, make_wav
 from kelarec.testing.clock import USUAL_START, MovableClock
 
 USUAL: Final[dict[str, Any]] = {
@@ -36,7 +37,7 @@ USUAL: Final[dict[str, Any]] = {
 def call(staffed: Archive) -> Recording:
     """A call of Aino's."""
     return staffed.capture.store(
-        make_contact(), ended_at=USUAL_START + timedelta(seconds=1), content=make_wav(), by=RECORDER
+        make_contact(contact_id="c-1"), ended_at=USUAL_START + timedelta(seconds=1), content=make_wav(), by=RECORDER
     )
 
 
@@ -54,10 +55,11 @@ def test_a_disclosure_is_registered_and_listed_for_the_person(staffed: Archive, 
     with begin(staffed, OSMA) as session:
         assert session.list_disclosures(make_identity_code()) == [disclosure]
         assert session.list_disclosures(make_identity_code(9)) == []
+        assert session.list_disclosures(ContactId("c-1"), make_identity_code(9)) == [disclosure]
     (entry,) = list_entries(staffed, EntryKind.DISCLOSED)
     assert (entry.recording_id, entry.actor, entry.facts["country"]) == (call.id, "tiia", "FI")
     assert "oikeus" not in str(entry), "who received it stands in the register, not in the log"
-    assert [each.facts["found"] for each in list_entries(staffed, EntryKind.DISCLOSURES_LISTED)] == ["1", "0"]
+    assert [each.facts["found"] for each in list_entries(staffed, EntryKind.DISCLOSURES_LISTED)] == ["1", "0", "1"]
 
 
 def test_the_register_outlives_the_recording_and_has_an_end(
@@ -83,9 +85,9 @@ def test_recipients_of_a_recording_are_found_for_notification(
     with begin(staffed, TIIA) as session:
         disclosure = disclose(session, call.id)
     with memory_vault.database.begin() as connection:
-        register, persons = DisclosureRegister(memory_vault), [make_person()]
-        assert register.find_of_recording(connection, call.id, persons) == [disclosure]
-        assert register.find_of_recording(connection, other.id, persons) == []
+        register, contact = DisclosureRegister(memory_vault), make_contact()
+        assert register.find_of_recording(connection, call.id, contact) == [disclosure]
+        assert register.find_of_recording(connection, other.id, contact) == []
 
 
 BAD: Final[dict[str, tuple[type[KelarecError], str, dict[str, Any]]]] = {

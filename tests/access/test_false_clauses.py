@@ -27,9 +27,9 @@ from access.staffing import (
 )
 from kelarec import Archive, Recording, StaffId, Wanted, kela_register
 from kelarec.access.session import Session
+from kelarec.audit.log import _LOG
 from kelarec.domain.access_rule import Clause
 from kelarec.errors import DeniedError, ExpiredError
-from kelarec.storage import catalog_tables as tables
 from kelarec.storage.vault import Vault
 from kelarec.testing.builders import make_contact, make_person, make_wav
 from kelarec.testing.clock import USUAL_START, MovableClock
@@ -98,12 +98,12 @@ class World:
     def count_entries(self) -> int:
         """Return how many entries the log has."""
         with self.vault.database.begin() as connection:
-            return int(connection.execute(select(func.count()).select_from(tables.entries)).scalar_one())
+            return int(connection.execute(select(func.count()).select_from(_LOG)).scalar_one())
 
     def find_newest_facts(self) -> tuple[str, str | None]:
         """Return the kind of the newest entry and the clause it names."""
         with self.vault.database.begin() as connection:
-            newest = select(tables.entries).order_by(tables.entries.c.position.desc()).limit(1)
+            newest = select(_LOG).order_by(_LOG.c.is_waiting.desc(), _LOG.c.place.desc()).limit(1)
             row = connection.execute(newest).mappings().one()
         entry = self.archive.audit.open_payload(row)
         return entry.kind.value, entry.facts.get("clause")

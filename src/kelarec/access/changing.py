@@ -2,14 +2,11 @@
 
 from uuid import UUID
 
-from attrs import evolve
-
 from kelarec.audit.entries import EntryKind
 from kelarec.audit.log import AuditLog
 from kelarec.domain.people import Actor
-from kelarec.domain.recording import Recording, RecordingDetails
 from kelarec.domain.session_terms import SessionTerms
-from kelarec.storage.recordings import OpenedRecord, Recordings
+from kelarec.storage.recordings import OpenedRecord, Record, Recordings
 from kelarec.storage.vault import Vault
 
 
@@ -17,36 +14,28 @@ def replace_record(
     vault: Vault,
     log: AuditLog,
     opened: OpenedRecord,
+    newer: Record,
     kind: EntryKind,
     *,
     by: Actor,
     terms: SessionTerms | None = None,
-    recording: Recording | None = None,
-    details: RecordingDetails | None = None,
     **facts: str,
 ) -> None:
-    """Make a newer version of a record, and its log entry; both are there, or neither.
+    """Put the next version of a record in force, with its log entry; both are there, or neither.
 
     Raises:
         ChangedMeanwhileError: Somebody else changed the record since it was opened; nothing was changed.
         StorageError: A place refuses; nothing half-written stays behind.
     """
     recordings = Recordings(vault)
-    old = opened.record
-    record = evolve(
-        old,
-        revision=old.revision + 1,
-        recording=old.recording if recording is None else recording,
-        details=old.details if details is None else details,
-    )
-    written = recordings.write_record(record, opened.data_key)
+    written = recordings.write_record(newer, opened.data_key)
     entry = log.new_entry(
         kind,
         by,
-        recording_id=old.recording.id,
+        recording_id=newer.recording.id,
         terms=terms,
         record_sha256=written.sha256,
-        revision=str(record.revision),
+        revision=str(newer.revision),
         **facts,
     )
     try:

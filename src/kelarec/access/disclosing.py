@@ -59,10 +59,10 @@ def disclose(
     opened = [gate.require_one(Act.DISCLOSE, each) for each in recording_ids]
     register = DisclosureRegister(vault)
     path, envelope = register.write(disclosure)
-    persons = [person for each in opened for person in each.record.details.contact.persons]
+    contacts = [each.record.details.contact for each in opened]
     try:
         with vault.database.begin() as connection:
-            register.insert(connection, disclosure, persons, path, envelope)
+            register.insert(connection, disclosure, contacts, path, envelope)
             for each in recording_ids:
                 entry = gate.entry(
                     EntryKind.DISCLOSED, each, disclosure=str(disclosure.id), country=disclosure.recipient.country

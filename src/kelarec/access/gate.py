@@ -10,12 +10,14 @@ from sqlalchemy import Connection, bindparam, select
 from kelarec.audit.entries import Entry, EntryKind
 from kelarec.audit.log import AuditLog
 from kelarec.domain.access_rule import Clause, decide
+from kelarec.domain.instants import end_of
 from kelarec.domain.register import Register
 from kelarec.domain.session_terms import SessionTerms
 from kelarec.domain.staff import StaffMember
 from kelarec.domain.staff_acts import Act
 from kelarec.errors import ClosedError, DeniedError, DirectoryError, ExpiredError, KelarecError
 from kelarec.storage import catalog_tables as tables
+from kelarec.storage.holds import Holds
 from kelarec.storage.recordings import OpenedRecord, Recordings
 from kelarec.storage.staff_directory import StaffDirectory
 from kelarec.storage.vault import Vault
@@ -48,6 +50,7 @@ class Gate:
         self._vault = vault
         self._log = log
         self._register = register
+        self._holds = Holds(vault, self.recordings)
         self._staff = StaffDirectory(vault)
         self._is_over = False
 
@@ -130,22 +133,24 @@ class Gate:
             raise
 
     def guard(self, act: Act, opened: OpenedRecord) -> Callable[[], None]:
-        """Return what a reader asks before each read: the end each time, the whole rule at least every second."""
+        """Return what a reader asks before each read: the end each time, the whole rule at least every second.
+
+        The rule is asked of the record as it is then, so a recording whose key leaf was destroyed is unknown to it: at
+        once in the process that destroyed it, elsewhere when the row is gone or cached keys are forgotten.
+        """
         recording = opened.record.recording
         asked_at = self._vault.now()
-        is_held = asked_at >= recording.ends_at
 
         def guard() -> None:
-            nonlocal asked_at, is_held
+            nonlocal asked_at
             self.require_not_over()
             self._vault.database.require_usable()
             now = self._vault.now()
-            if now >= recording.ends_at and not is_held:
+            if now >= recording.ends_at:  # each read asks whether a hold still goes on
                 clause = self.find_clause_against(act, opened)
                 if clause is not None:
                     self.write_denial(act, clause.value, recording.id)
                     raise to_error(clause)
-                is_held = True
             if not 0 <= (now - asked_at).total_seconds() < RECHECKED_EVERY_SECONDS:
                 self.require_one(act, recording.id)
                 asked_at = now
@@ -210,9 +215,17 @@ class Gate:
             return Clause.SESSION  # it was ended elsewhere
         return decision.refused_by
 
-    def _held_for(self, _: Connection, __: OpenedRecord) -> frozenset[str]:
-        """Return for which purposes a recording is held past its end; nothing holds one in this version."""
-        return frozenset()
+    def _held_for(self, connection: Connection, opened: OpenedRecord) -> frozenset[str]:
+        """Return for which purposes a recording that is over is held: each hold opens for its own, to its review date.
+
+        Whoever edits the catalog can hold nothing by it: a hold names its recordings under its own seal.
+        """
+        recording, now = opened.record.recording, self._vault.now()
+        if now < recording.ends_at:
+            return frozenset()
+        holds = self._holds.iter_of_recording(connection, recording.id)
+        alive = (hold for hold in holds if recording.id in hold.recording_ids and now < end_of(hold.review_on))
+        return frozenset(purpose for hold in alive for purpose in hold.purposes)
 
     def _denial(self, act: Act, clause: str, recording_id: UUID | None) -> Entry:
         return self.entry(EntryKind.DENIED, recording_id, act=act.value, clause=clause)

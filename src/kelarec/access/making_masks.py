@@ -93,7 +93,7 @@ def mask_recording(
                 object_name=vault.new_object_name(f"masked-{original.name}"),
                 masked_for=masked_for,
             )
-            recordings.write_part(recording.id, recording.recorded_on, opened.data_key, part, pieces)
+            part = recordings.write_part(recording.id, recording.recorded_on, opened.data_key, part, pieces)
     earlier = [each for each in details.parts if each.masked_for == masked_for]
     parts = (*(each for each in details.parts if each not in earlier), part)
     try:
@@ -101,10 +101,10 @@ def mask_recording(
             vault,
             log,
             opened,
+            opened.record.change_details(evolve(details, parts=parts)),
             EntryKind.MASKED_COPY_MADE,
             by=gate.terms.staff_id,
             terms=gate.terms,
-            details=evolve(details, parts=parts),
             masked_for=masked_for,
         )
     except BaseException:

@@ -15,11 +15,9 @@ Heard = tuple[tuple[float, float], ...]
 class GuardedReader(SealedReader):
     """A seekable binary file over content that may not be given any more by the time it was fetched."""
 
-    def read(self, size: int | None = -1, /) -> bytes:
-        """Read up to so many bytes; see `SealedReader.read`."""
-        content = super().read(size)
-        self._guard()  # a long read may outlast the end, or a second
-        return content
+    def _open_span(self, start: int, buffer: memoryview) -> None:
+        super()._open_span(start, buffer)
+        self._guard()  # a long read may outlast the end, or a second; what it had fetched is wiped then
 
 
 class AudioReader(GuardedReader):
@@ -51,13 +49,9 @@ class AudioReader(GuardedReader):
         self._report_later = later
         self._refuse = refuse
 
-    def read(self, size: int | None = -1, /) -> bytes:
-        """Read up to so many bytes of the WAV file; see `SealedReader.read`."""
-        start = self.tell()
-        content = super().read(size)
-        if self._form is not None and content:
-            self._ranges = merge_ranges([*self._ranges, *_seconds(self._form, start, start + len(content))])
-        return content
+    def _note_read(self, start: int, stop: int) -> None:
+        if self._form is not None:
+            self._ranges = merge_ranges([*self._ranges, *_seconds(self._form, start, stop)])
 
     def get_format(self) -> WavFormat:
         """Return what the WAV header says; the position stays."""

@@ -96,10 +96,10 @@ def _write_plan(vault: Vault, log: AuditLog, gate: Gate, opened: OpenedRecord) -
             vault,
             log,
             opened,
+            opened.record.change_details(evolve(details, training_plans=details.training_plans | {plan})),
             EntryKind.SELECTED_FOR_TRAINING,
             by=gate.terms.staff_id,
             terms=gate.terms,
-            details=evolve(details, training_plans=details.training_plans | {plan}),
         )
 
 

@@ -3,15 +3,16 @@
 Each act is decided anew by the access rule, and its log entry is durable before anything is given.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Final
+from typing import Final, Unpack
 from uuid import UUID
 
 from sqlalchemy import delete
 
 from kelarec.access.disclosing import disclose
+from kelarec.access.finding import Finding, Page
 from kelarec.access.gate import Gate
 from kelarec.access.making_masks import MadeMask, mask_recording
 from kelarec.access.reader import AudioReader, GuardedReader, Heard
@@ -19,12 +20,12 @@ from kelarec.access.selecting import Wanted, select_for_training
 from kelarec.audit.consultations import Consultation, coarsen_ranges, format_ranges, to_consultations
 from kelarec.audit.entries import Entry, EntryKind
 from kelarec.audit.log import AuditLog
-from kelarec.domain.access_rule import Clause
 from kelarec.domain.chat import Chat
 from kelarec.domain.disclosure import Disclosure
 from kelarec.domain.masked import mask_details, mask_recording_facts
 from kelarec.domain.people import Identifier
 from kelarec.domain.recording import Part, Recording, RecordingDetails
+from kelarec.domain.references import SearchTerm
 from kelarec.domain.register import Register
 from kelarec.domain.session_terms import SessionTerms
 from kelarec.domain.staff_acts import Act
@@ -34,6 +35,7 @@ from kelarec.storage.disclosures import DisclosureRegister
 from kelarec.storage.json_form import from_json
 from kelarec.storage.recordings import OpenedRecord, Recordings
 from kelarec.storage.sealing import SealedReader
+from kelarec.storage.search import Criteria, Search
 from kelarec.storage.vault import Vault
 
 _MOST_RANGES: Final = 20
@@ -59,30 +61,41 @@ class Session(AbstractContextManager["Session"]):
     def __reduce__(self) -> tuple[object, ...]:
         raise TypeError("A session is never pickled; resume it by its id where it is needed.")
 
-    def find(self, identifier: Identifier) -> list[Recording]:
-        """Return the clear facts of the recordings about whoever has an identifier, oldest first.
+    def find(self, *terms: SearchTerm, **criteria: Unpack[Criteria]) -> list[Recording]:
+        """Return the clear facts of recordings, oldest first.
 
         Recordings that this session may not use are left out; how many were is in the log.
 
+        Args:
+            *terms: Identifiers of one person, a `MatterReference` or a `ContactId`; whatever any of them finds.
+            **criteria: What shall hold besides; see `kelarec.storage.search.Search`.
+
         Raises:
             DeniedError: The session may look nobody up.
+            InvalidValueError: A term is not parsed, or nothing is said of what is looked for; the log has it.
             CatalogError: The catalog or its log cannot be written: there is no unlogged look-up.
         """
-        _require_identifier(identifier)
-        self._require(Act.FIND)
-        with self._vault.database.begin() as connection:
-            found = self._recordings.find(connection, identifier)
-        allowed = [opened for opened in found if self._clause_against(Act.FIND, opened) is None]
-        self._log.write(
-            self._log.new_entry(
-                EntryKind.LOOKED_UP,
-                self.terms.staff_id,
-                terms=self.terms,
-                found=str(len(allowed)),
-                left_out=str(len(found) - len(allowed)),
-            )
-        )
-        return [opened.record.recording for opened in allowed]
+        return self._begin_finding().find_all(self._to_search(terms, criteria))
+
+    def find_page(
+        self, *terms: SearchTerm, cursor: str | None = None, size: int = 50, **criteria: Unpack[Criteria]
+    ) -> Page:
+        """Return a page of what `find` would return, and the cursor of the next one.
+
+        Raises:
+            CursorError: The cursor is none of this search.
+            DeniedError, InvalidValueError, CatalogError: As `find`.
+        """
+        finding, search = self._begin_finding(), self._to_search(terms, criteria)
+        return finding.find_page(search, cursor=cursor, size=size)
+
+    def iter_found(self, *terms: SearchTerm, **criteria: Unpack[Criteria]) -> Iterator[Recording]:
+        """Go through what `find` would return without holding it all; an error of it may come at any step."""
+        return self._begin_finding().iter_found(self._to_search(terms, criteria))
+
+    def count(self, *terms: SearchTerm, **criteria: Unpack[Criteria]) -> int:
+        """Return how many recordings `find` would return; each of them is decided about, so it takes as long."""
+        return sum(1 for _ in self.iter_found(*terms, **criteria))
 
     def get_details(self, recording_id: UUID) -> RecordingDetails:
         """Return who took part in a recording and what it was about; masked where the purpose sees masked copies only.
@@ -233,22 +246,24 @@ class Session(AbstractContextManager["Session"]):
             recurring=recurring,
         )
 
-    def list_disclosures(self, identifier: Identifier) -> list[Disclosure]:
-        """Return the register's entries about whoever has an identifier, oldest first.
+    def list_disclosures(self, *terms: SearchTerm) -> list[Disclosure]:
+        """Return the register's entries about whoever has an identifier, or about a case or contact, oldest first.
 
         Raises:
             DeniedError: The session may not.
+            InvalidValueError: A term is not parsed, or there is none; the attempt is in the log.
 
         Source: Art. 15(1)(c), Art. 19; C-154/21.
         """
-        _require_identifier(identifier)
-        self._require(Act.LIST_DISCLOSURES)
+        self._gate.require(Act.LIST_DISCLOSURES)
+        with self._gate.logging_refusals(Act.LIST_DISCLOSURES):
+            wanted = Search(terms=terms)
         with self._vault.database.begin() as connection:
-            found = DisclosureRegister(self._vault).find(connection, identifier)
+            found = DisclosureRegister(self._vault).find(connection, wanted.terms)
         self._log.write(self._gate.entry(EntryKind.DISCLOSURES_LISTED, found=str(len(found))))
         return found
 
-    def list_consultations(self, identifier: Identifier) -> tuple[Consultation, ...]:
+    def list_consultations(self, *identifiers: Identifier) -> tuple[Consultation, ...]:
         """Return every use of the recordings that this session may find about whoever has an identifier.
 
         One for each session and recording, with date, purpose and the seconds heard, without the names of staff; what
@@ -259,7 +274,7 @@ class Session(AbstractContextManager["Session"]):
 
         Source: Art. 15(1); C-579/21.
         """
-        found = self.find(identifier)
+        found = self.find(*identifiers)
         return to_consultations(self._log.get_uses(recording.id for recording in found))
 
     def end(self) -> None:
@@ -278,11 +293,19 @@ class Session(AbstractContextManager["Session"]):
     ) -> None:
         self.end()
 
-    def _require(self, act: Act) -> None:
-        self._gate.require(act)
+    def _begin_finding(self) -> Finding:
+        self._gate.require(Act.FIND)
+        return Finding(
+            self._vault,
+            lambda opened: self._gate.find_clause_against(Act.FIND, opened),
+            lambda found, left_out: self._log.write(
+                self._gate.entry(EntryKind.LOOKED_UP, found=str(found), left_out=str(left_out))
+            ),
+        )
 
-    def _clause_against(self, act: Act, opened: OpenedRecord) -> Clause | None:
-        return self._gate.find_clause_against(act, opened)
+    def _to_search(self, terms: tuple[SearchTerm, ...], criteria: Criteria) -> Search:
+        with self._gate.logging_refusals(Act.FIND):
+            return Search(terms=terms, **criteria)
 
     def _open_call(self, act: Act, recording_id: UUID) -> AudioReader:
         pick = self._pick("audio", "Use read_chat for a chat.")
@@ -316,10 +339,3 @@ class Session(AbstractContextManager["Session"]):
         if heard:
             ranges = format_ranges(coarsen_ranges(heard, _MOST_RANGES))
             write(self._gate.entry(EntryKind.CONTENT_HEARD, recording_id, heard=ranges))
-
-
-def _require_identifier(identifier: Identifier) -> None:
-    if not isinstance(identifier, Identifier):
-        raise InvalidValueError(
-            "A look-up takes a parsed identifier.", advice="Such as PersonalIdentityCode, PhoneNumber, EmailAddress."
-        )

@@ -144,7 +144,7 @@ class Sessions:
     def _write(self, terms: SessionTerms) -> None:
         subject = self._vault.subject("session", str(terms.id))
         ends_on = helsinki_date(terms.ends_at)
-        self._vault.keyring.get_or_make(ends_on)
+        self._vault.keyring.get_or_make(ends_on, terms.begun_at)
         data_key = make_data_key(self._vault.keyring, ends_on.isoformat(), subject, self._vault.randomness)
         row = {
             "id": terms.id.bytes,

@@ -107,8 +107,9 @@ class Capture:
         data_key = self._recordings.new_data_key(recording.id, recording.kept_through)
         name = self._vault.new_object_name(source.name)
         announced = Part(name=source.name, media_type=source.media_type, length=1, object_name=name)
-        self._recordings.write_part(recording.id, recording.recorded_on, data_key, announced, source.iter_pieces())
-        part = Part(name=source.name, media_type=source.media_type, length=source.length, object_name=name)
+        part = self._recordings.write_part(
+            recording.id, recording.recorded_on, data_key, announced, source.iter_pieces()
+        )
         details = RecordingDetails(contact=contact, categories=categories, parts=(part,))
         written = self._recordings.write_record(Record(1, recording, details), data_key)
         entry = self._log.new_entry(

@@ -172,7 +172,7 @@ def _is_masked_if_it_must_be(asked: _Asked, _: Recording, details: RecordingDeta
 
 
 def _is_about_others(asked: _Asked, _: Recording, details: RecordingDetails) -> bool:
-    return all(person.identity_code != asked.staff.identity_code for person in details.contact.persons)
+    return all(asked.staff.identity_code not in person.identifiers for person in details.contact.persons)
 
 
 _CLAUSES: Final[tuple[tuple[Clause, Callable[[_Asked], bool]], ...]] = (

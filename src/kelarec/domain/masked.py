@@ -10,7 +10,7 @@ MASKED: Final = "masked"
 
 
 def mask_details(details: RecordingDetails) -> RecordingDetails:
-    """Return details without names, codes, numbers, addresses, staff ids, the matter and the contact centre's id."""
+    """Return details without names, codes, addresses, staff ids, matter, contact id and the reason of a restriction."""
     contact = evolve(
         details.contact,
         contact_id=MASKED,
@@ -21,7 +21,7 @@ def mask_details(details: RecordingDetails) -> RecordingDetails:
         matter=None,
         unit=None,
     )
-    return evolve(details, contact=contact)
+    return evolve(details, contact=contact, restriction=None)
 
 
 def mask_recording_facts(recording: Recording) -> Recording:

@@ -2,17 +2,20 @@
 
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from attrs import field, frozen
-from attrs.validators import deep_iterable, ge, instance_of, optional
+from attrs.validators import deep_iterable, ge, instance_of, matches_re, optional
 
 from kelarec.domain.codes import Direction, Kind, State, is_code, to_codes
 from kelarec.domain.contact import Contact
-from kelarec.domain.free_text import require_impersonal
+from kelarec.domain.free_text import require_impersonal, require_text
 from kelarec.domain.instants import end_of, helsinki_date, to_utc
 from kelarec.domain.people import StaffId
 from kelarec.errors import EndBeforeStartError
+
+SEALING: Final = "cobblestone-256"
 
 
 @frozen(kw_only=True)
@@ -78,6 +81,9 @@ class Part:
         media_type: Such as ``audio/wav``.
         length: Bytes of plaintext.
         object_name: The random name of the sealed object.
+        header: The first 56 bytes of the sealed object, salt and commitment, in base64: with it and the length a seek
+            is one request.
+        sealing: The format of the sealed object.
         masked_for: The purpose for which it is a masked copy, or None if it is the original.
     """
 
@@ -85,11 +91,36 @@ class Part:
     media_type: str = field(validator=instance_of(str))
     length: int = field(validator=[instance_of(int), ge(1)])
     object_name: str = field(validator=is_code)
+    header: str | None = field(default=None, validator=optional(matches_re(r"[A-Za-z0-9+/]{75}=")))
+    sealing: str = field(default=SEALING, validator=is_code)
     masked_for: str | None = field(default=None, validator=optional(is_code))
 
 
 def _to_plans(plans: Iterable[str]) -> frozenset[str]:
     return frozenset(require_impersonal(plan, "training plan") for plan in plans)
+
+
+def _to_reason(text: object) -> str:
+    return require_text(text, "reason")
+
+
+@frozen(kw_only=True)
+class Restriction:
+    """Why a recording may only be stored (Art. 18).
+
+    Attributes:
+        reason: In a few words; it is sealed with the details, so it may name a person.
+        since: From which instant on, UTC.
+        by: Who restricted it: a staff id, or ``system:`` and a name.
+
+    Raises:
+        InvalidValueError: The reason is empty or too long.
+        NaiveInstantError: The instant has no time zone.
+    """
+
+    reason: str = field(repr=False, converter=_to_reason)
+    since: datetime = field(converter=to_utc)
+    by: str = field(validator=instance_of(str))
 
 
 @frozen(kw_only=True)
@@ -102,12 +133,14 @@ class RecordingDetails:
         source: Who gave the information (notice, section 6): ``customer``, or ``adviser`` in support contacts.
         parts: The pieces of content, and masked copies of them.
         training_plans: The matters of the training plans that it was selected for.
+        restriction: Why it may only be stored, if that is so.
     """
 
     contact: Contact = field(validator=instance_of(Contact), repr=False)
     categories: frozenset[str] = field(default=frozenset(), converter=to_codes)
     parts: tuple[Part, ...] = field(validator=deep_iterable(instance_of(Part)))
     training_plans: frozenset[str] = field(default=frozenset(), converter=_to_plans)
+    restriction: Restriction | None = field(default=None, validator=optional(instance_of(Restriction)))
 
     @property
     def source(self) -> str:

@@ -70,7 +70,9 @@ class Rank(StrEnum):
     STATUTORY = "statutory"
 
 
-STATUTORY_PURPOSES: Final = frozenset({"data-subject-right", "legal-claim"})
+DATA_SUBJECT_RIGHT: Final = "data-subject-right"
+LEGAL_CLAIM: Final = "legal-claim"
+STATUTORY_PURPOSES: Final = frozenset({DATA_SUBJECT_RIGHT, LEGAL_CLAIM})
 """What the law demands or allows whatever a notice says (Chapter III of the Regulation; Art. 17(3)(e), 18(2))."""
 
 

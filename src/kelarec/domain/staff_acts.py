@@ -24,6 +24,8 @@ class Act(StrEnum):
     RESTRICT = "restrict"
     STORE = "store"
     SWEEP = "sweep"
+    ROTATE_ROOT_KEY = "rotate-root-key"
+    EXPORT_DATA_KEY = "export-data-key"
 
 
 ASKED_BEFORE_IT_IS_KNOWN_WHAT: Final = frozenset({Act.FIND, Act.LIST_DISCLOSURES, Act.SELECT})

@@ -7,6 +7,8 @@ from datetime import date
 
 from kelarec.domain.codes import Direction, Kind
 from kelarec.domain.register import (
+    DATA_SUBJECT_RIGHT,
+    LEGAL_CLAIM,
     Category,
     Channel,
     ContactPoint,
@@ -25,8 +27,6 @@ from kelarec.domain.staff_acts import Act
 
 VERIFY_SERVICE_EVENT = "verify-service-event"
 STAFF_TRAINING = "staff-training"
-DATA_SUBJECT_RIGHT = "data-subject-right"
-LEGAL_CLAIM = "legal-claim"
 
 _SWITCHBOARD = "020 634 11"
 _BOTH_WAYS = (Direction.INBOUND, Direction.OUTBOUND)
@@ -224,6 +224,7 @@ _ROLES = (  # configuration: who may do what is the controller's to decide withi
             Act.RESTRICT,
             Act.READ_LOG,
             Act.REVIEW_ACCESS,
+            Act.EXPORT_DATA_KEY,
         ],
         purposes=[DATA_SUBJECT_RIGHT, LEGAL_CLAIM],
         restricted_uses=list(RestrictedUse),
@@ -231,7 +232,7 @@ _ROLES = (  # configuration: who may do what is the controller's to decide withi
     Role(
         code="operator",
         label=Label("järjestelmän ylläpitäjä", "systemoperatör", "operator"),
-        acts=[Act.ENROL_STAFF, Act.STORE, Act.SWEEP],
+        acts=[Act.ENROL_STAFF, Act.STORE, Act.SWEEP, Act.ROTATE_ROOT_KEY],
         purposes=[],
     ),
     Role(

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import date, datetime
 from uuid import UUID
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 from kelarec.domain.instants import to_utc
 from kelarec.domain.staff import Directory
@@ -13,6 +13,7 @@ from kelarec.storage.engine import Database
 from kelarec.storage.envelopes import Subject, make_data_key, open_document, seal_document
 from kelarec.storage.keyring import STANDING, Keyring
 from kelarec.storage.objects import ObjectPlace
+from kelarec.storage.tokens import IndexKeys
 from kelarec.storage.wrapping import Randomness
 
 Clock = Callable[[], datetime]
@@ -26,6 +27,7 @@ class Vault:
         clock: Gives the present as an aware instant.
         randomness: Gives so many random bytes.
         directory: Where staff are known, or None if the archive keeps them itself.
+        index_keys: Makes the tokens that recordings are found by.
     """
 
     archive_id: UUID
@@ -35,6 +37,9 @@ class Vault:
     clock: Clock = field(repr=False)
     randomness: Randomness = field(repr=False)
     directory: Directory | None = field(default=None, repr=False)
+    index_keys: IndexKeys = field(
+        init=False, repr=False, eq=False, default=Factory(lambda self: IndexKeys(self.keyring), takes_self=True)
+    )
 
     def now(self) -> datetime:
         """Return the present in UTC.
@@ -69,10 +74,11 @@ class Vault:
         """Write a document that is kept through a date as a sealed object, and return the envelope.
 
         Raises:
+            KeyUnavailableError: The date is over.
             ObjectExistsError: There is an object of that name.
             StorageError: The medium refuses.
         """
-        self.keyring.get_or_make(day)
+        self.keyring.get_or_make(day, self.now())
         return self._write(path, day.isoformat(), subject, content)
 
     def _write(self, path: str, key_id: str, subject: Subject, content: bytes) -> bytes:
