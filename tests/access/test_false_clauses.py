@@ -27,7 +27,7 @@ from access.staffing import (
 )
 from kelarec import Archive, Recording, StaffId, Wanted, kela_register
 from kelarec.access.session import Session
-from kelarec.audit.log import _LOG
+from kelarec.audit.log_rows import LOG
 from kelarec.domain.access_rule import Clause
 from kelarec.errors import DeniedError, ExpiredError
 from kelarec.storage.vault import Vault
@@ -98,12 +98,12 @@ class World:
     def count_entries(self) -> int:
         """Return how many entries the log has."""
         with self.vault.database.begin() as connection:
-            return int(connection.execute(select(func.count()).select_from(_LOG)).scalar_one())
+            return int(connection.execute(select(func.count()).select_from(LOG)).scalar_one())
 
     def find_newest_facts(self) -> tuple[str, str | None]:
         """Return the kind of the newest entry and the clause it names."""
         with self.vault.database.begin() as connection:
-            newest = select(_LOG).order_by(_LOG.c.is_waiting.desc(), _LOG.c.place.desc()).limit(1)
+            newest = select(LOG).order_by(LOG.c.is_waiting.desc(), LOG.c.place.desc()).limit(1)
             row = connection.execute(newest).mappings().one()
         entry = self.archive.audit.open_payload(row)
         return entry.kind.value, entry.facts.get("clause")

@@ -1,12 +1,13 @@
 """A handle that was opened before gives nothing more after a restriction or an end: notice, sections 9, 10; Art. 18."""
 
+import gc
 import io
 from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import delete, func, insert, select
 
 from access.staffing import (
     CLAIM,
@@ -331,3 +332,25 @@ def test_nobody_holds_by_editing_the_catalog(
     with pytest.raises(ExpiredError):
         begin(staffed, TIIA).open(call.id)
     assert begin(staffed, TIIA).open(other.id).read() == make_wav()
+
+
+def test_a_reader_that_nobody_closed_undoes_no_transaction(
+    staffed: Archive, memory_vault: Vault, call: Recording
+) -> None:
+    """A reader may be cleared away in the middle of a transaction: that one stays whole, and what was heard is told."""
+    session: Session | None = begin(staffed, VEIKKO)
+    reader: AudioReader | None = session.open(call.id) if session is not None else None
+    assert reader is not None
+    reader.read(30_000)
+    gc.collect()
+    staff = tables.staff.c
+    with memory_vault.database.begin() as connection:
+        connection.execute(delete(tables.staff).where(staff.id == VEIKKO.text))
+        session = reader = None
+        gc.collect()
+        left = connection.execute(select(func.count()).where(staff.id == VEIKKO.text)).scalar_one()
+        assert left == 0, "the deletion was undone"
+    enrol_all(staffed)
+    with begin(staffed, OSMA) as officer:
+        (consultation,) = officer.list_consultations(make_identity_code())
+    assert consultation.heard != ()

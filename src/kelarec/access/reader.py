@@ -25,6 +25,7 @@ class AudioReader(GuardedReader):
 
     _form: WavFormat | None = None
     _report: Callable[[Heard], None] | None = None
+    _report_later: Callable[[Heard], None] | None = None
     _refuse: Callable[[], None] | None = None
     _ranges: tuple[tuple[float, float], ...] = ()
 
@@ -33,15 +34,19 @@ class AudioReader(GuardedReader):
         """Bytes of the whole WAV file."""
         return self._length
 
-    def report_to(self, report: Callable[[Heard], None], refuse: Callable[[], None]) -> None:
+    def report_to(
+        self, report: Callable[[Heard], None], *, later: Callable[[Heard], None], refuse: Callable[[], None]
+    ) -> None:
         """From now on note which seconds are read, and report them once, when the reader is closed.
 
         Args:
-            report: Is told what was heard.
+            report: Is told what was heard, when the reader is closed.
+            later: Is told it instead if nobody closed the reader and it is cleared away; it must touch no catalog.
             refuse: Is called before a clip is refused because it lies outside the recording.
         """
         self._form = self.get_format()
         self._report = report
+        self._report_later = later
         self._refuse = refuse
 
     def _note_read(self, start: int, stop: int) -> None:
@@ -85,6 +90,11 @@ class AudioReader(GuardedReader):
             if self._refuse is not None:
                 self._refuse()
             raise
+
+    def __del__(self) -> None:
+        # Garbage is collected anywhere, even in the middle of a transaction: one of our own here would undo that one.
+        self._report = self._report_later
+        super().__del__()
 
     def close(self) -> None:
         """Close it, and report what was heard."""

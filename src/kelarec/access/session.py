@@ -18,7 +18,7 @@ from kelarec.access.making_masks import MadeMask, mask_recording
 from kelarec.access.reader import AudioReader, GuardedReader, Heard
 from kelarec.access.selecting import Wanted, select_for_training
 from kelarec.audit.consultations import Consultation, coarsen_ranges, format_ranges, to_consultations
-from kelarec.audit.entries import EntryKind
+from kelarec.audit.entries import Entry, EntryKind
 from kelarec.audit.log import AuditLog
 from kelarec.domain.chat import Chat
 from kelarec.domain.disclosure import Disclosure
@@ -312,8 +312,9 @@ class Session(AbstractContextManager["Session"]):
         opened, part = self._gate.grant(act, recording_id, EntryKind.CONTENT_OPENED, pick)
         reader = self._recordings.open_part(opened, part, self._gate.guard(act, opened), AudioReader)
         reader.report_to(
-            lambda heard: self._report_heard(recording_id, heard),
-            lambda: self._gate.write_denial(Act.CLIP, "clip", recording_id),
+            lambda heard: self._report_heard(recording_id, heard, self._log.write),
+            later=lambda heard: self._report_heard(recording_id, heard, self._log.write_later),
+            refuse=lambda: self._gate.write_denial(Act.CLIP, "clip", recording_id),
         )
         self._readers = [*(each for each in self._readers if not each.closed), reader]
         return reader
@@ -334,7 +335,7 @@ class Session(AbstractContextManager["Session"]):
         masked = [each for each in parts if each.masked_for == self.terms.purpose]
         return (masked or [each for each in parts if each.masked_for is None])[0]
 
-    def _report_heard(self, recording_id: UUID, heard: Heard) -> None:
+    def _report_heard(self, recording_id: UUID, heard: Heard, write: Callable[[Entry], None]) -> None:
         if heard:
             ranges = format_ranges(coarsen_ranges(heard, _MOST_RANGES))
-            self._log.write(self._gate.entry(EntryKind.CONTENT_HEARD, recording_id, heard=ranges))
+            write(self._gate.entry(EntryKind.CONTENT_HEARD, recording_id, heard=ranges))

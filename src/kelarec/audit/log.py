@@ -1,6 +1,7 @@
 """The log: entries written in the transaction of the change they tell of, read by those whose role grants it."""
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -21,7 +22,7 @@ from kelarec.domain.people import Actor, System
 from kelarec.domain.register import Register
 from kelarec.domain.session_terms import SessionTerms
 from kelarec.domain.staff_acts import Act
-from kelarec.errors import DeniedError, DirectoryError, KelarecError
+from kelarec.errors import DeniedError, DirectoryError, InvalidValueError, KelarecError
 from kelarec.storage import catalog_tables as tables
 from kelarec.storage.compiled import insert_now
 from kelarec.storage.engine import read_catalog_fact
@@ -47,6 +48,7 @@ class AuditLog:
         self._vault = vault
         self._integrator = Integrator(vault, witnesses)
         self._tries = 0
+        self._left: deque[Entry] = deque()
         self._background = Background(self._integrate_behind)
         self._register = register
         self._staff = StaffDirectory(vault)
@@ -151,9 +153,15 @@ class AuditLog:
         Raises:
             CatalogError: The catalog refuses; nothing was changed.
         """
-        with self._vault.database.begin() as connection:
-            yield connection
-            self.append(connection, entry)
+        left = [self._left.popleft() for _ in range(len(self._left))]
+        try:
+            with self._vault.database.begin() as connection:
+                yield connection
+                for each in (*left, entry):
+                    self.append(connection, each)
+        except BaseException:
+            self._left.extendleft(reversed(left))
+            raise
         self.wake()
 
     def _integrate_behind(self) -> None:
@@ -178,6 +186,8 @@ class AuditLog:
     def close(self) -> None:
         """Bring what waits into the tree, and do no more in the background."""
         self.abandon()
+        while self._left:
+            self.write(self._left.popleft())
         for _ in range(_TRIES_AT_END):
             if self._integrator.integrate() is not None or not self.count_waiting():
                 return
@@ -235,6 +245,16 @@ class AuditLog:
         """
         with self.transaction(entry):
             pass
+
+    def write_later(self, entry: Entry) -> None:
+        """Keep an entry for the next transaction of this log; for what is told where no transaction may be begun.
+
+        Raises:
+            InvalidValueError: It is none, and would stop every transaction after it.
+        """
+        if not isinstance(entry, Entry):
+            raise InvalidValueError("What is to be logged later is no log entry.", advice="Build it with new_entry.")
+        self._left.append(entry)
 
     def deny(self, entry: Entry, happened: str, *, clause: str, advice: str = "") -> DeniedError:
         """Write a denial and return the error to raise."""
