@@ -71,11 +71,12 @@ def test_nothing_of_a_decided_change_stays(staffed: Archive, memory_vault: Vault
     """A proposal is an object of its own until it is decided; versions of staff stay (objects are the truth)."""
     member = make_member(VEIKKO, id=NEW)
     confirmed, rejected = staffed.staff.propose(member, by=OLLI), staffed.staff.propose(member, by=OLLI)
-    paths = [path.split("/")[-1].split("-")[0] for path in memory_vault.objects.iter_paths("staff/uusi")]
+    paths = [path.split("/")[-1].split("-")[0] for path in memory_vault.objects.iter_paths("staff-changes")]
     assert paths == ["change", "change"]
     staffed.staff.confirm(confirmed.id, by=OUTI)
     staffed.staff.reject(rejected.id, by=OUTI, reason="twice")
     assert [path.split("/")[-1].split("-")[0] for path in memory_vault.objects.iter_paths("staff/uusi")] == ["member"]
+    assert list(memory_vault.objects.iter_paths("staff-changes")) == []
 
 
 def test_a_reason_names_nobody(staffed: Archive) -> None:

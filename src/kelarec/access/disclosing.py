@@ -58,18 +58,11 @@ def disclose(
         )
     opened = [gate.require_one(Act.DISCLOSE, each) for each in recording_ids]
     register = DisclosureRegister(vault)
-    path, envelope = register.write(disclosure)
-    contacts = [each.record.details.contact for each in opened]
-    try:
-        with vault.database.begin() as connection:
-            register.insert(connection, disclosure, contacts, path, envelope)
-            for each in recording_ids:
-                entry = gate.entry(
-                    EntryKind.DISCLOSED, each, disclosure=str(disclosure.id), country=disclosure.recipient.country
-                )
-                log.append(connection, entry)
-    except BaseException:
-        vault.objects.delete(path)
-        raise
+    written = register.write(disclosure, [each.record.details.contact for each in opened])
+    with log.or_discard(lambda: vault.objects.delete(written.path)), vault.database.begin() as connection:
+        register.insert(connection, written)
+        facts = {"disclosure": str(disclosure.id), "country": disclosure.recipient.country}
+        for each in recording_ids:
+            log.append(connection, gate.entry(EntryKind.DISCLOSED, each, **facts))
     log.wake()
     return disclosure

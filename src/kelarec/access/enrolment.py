@@ -82,7 +82,7 @@ class Staff:
             by,
             staff=member.id.text,
             change=str(change.id),
-            record_sha256=hashlib.sha256(envelope).hexdigest(),
+            change_sha256=hashlib.sha256(envelope).hexdigest(),
         )
         with (
             self._log.or_discard(lambda: self._vault.objects.delete(path)),

@@ -1,5 +1,6 @@
 """How sessions begin, and how a service without a memory of its own goes on in one."""
 
+import hashlib
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Final, TypeVar
@@ -167,16 +168,22 @@ class Sessions:
             begun_at=terms.begun_at,
             ends_at=terms.break_glass.ends_at,
         )
-        broken = self._log.new_entry(EntryKind.GLASS_BROKEN, terms.staff_id, terms=terms, reason=review.reason)
         path, envelope = self._reviews.write(review)
-        try:
-            with self._log.transaction(broken) as connection:
-                self._log.append(connection, begun)
-                connection.execute(insert(tables.sessions).values(row))
-                self._reviews.insert(connection, review, path, envelope)
-        except BaseException:
-            self._vault.objects.delete(path)
-            raise
+        broken = self._log.new_entry(
+            EntryKind.GLASS_BROKEN,
+            terms.staff_id,
+            terms=terms,
+            reason=review.reason,
+            review=str(terms.id),
+            record_sha256=hashlib.sha256(envelope).hexdigest(),
+        )
+        with (
+            self._log.or_discard(lambda: self._vault.objects.delete(path)),
+            self._log.transaction(broken) as connection,
+        ):
+            self._log.append(connection, begun)
+            connection.execute(insert(tables.sessions).values(row))
+            self._reviews.insert(connection, review, path, envelope)
 
     def _find_terms(self, session_id: UUID) -> SessionTerms | None:
         wanted = select(tables.sessions.c.terms).where(tables.sessions.c.id == session_id.bytes)

@@ -70,7 +70,7 @@ class Differences:
 
     def _compare_kind(self, kind: ObjectKind, today: date) -> Iterator[Difference]:
         named = {}
-        if kind.log_fact is not None:
+        if kind.log_fact is not None and kind.is_logged:
             with self.vault.database.begin() as connection:
                 named = find_named_hashes(self.vault, connection, kind)
         suspects: list[Subject] = []

@@ -272,5 +272,5 @@ def _to_facts(rebuilt: Rebuilt) -> dict[str, str]:
         "lost-from": _NONE if rebuilt.lost_from is None else rebuilt.lost_from.isoformat(),
         "lost-until": _NONE if rebuilt.lost_until is None else rebuilt.lost_until.isoformat(),
         "differences": str(len(rebuilt.differences)),
-        **{table: str(count) for table, count in rebuilt.counts.items()},
+        **{table.replace("_", "-"): str(count) for table, count in rebuilt.counts.items()},
     }

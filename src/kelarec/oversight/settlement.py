@@ -66,6 +66,8 @@ class Settlement:
     def iter_unlogged(self) -> Iterator[Unlogged]:
         """Go through the rows whose object no entry of the log tells of: it was lost with the former catalog."""
         for kind in KINDS_WITH_ROWS:
+            if not kind.is_logged:
+                continue
             for batch in iter_batches(self._iter_unlogged_names(kind)):
                 with self._vault.database.begin() as connection:
                     rows = find_rows(connection, kind, batch)
@@ -141,7 +143,7 @@ class Settlement:
         ]
 
     def _find_told(self, connection: Connection, kind: ObjectKind, opened: list[Opened]) -> dict[str, list[str]]:
-        if not opened:
+        if not opened or not kind.is_logged:
             return {}
         if kind.log_fact is not None:
             if kind.name not in self._named:

@@ -11,6 +11,7 @@ from datetime import date
 from typing import Any, Final
 from uuid import UUID
 
+from attrs import field, frozen
 from sqlalchemy import Connection, delete, insert, select
 
 from kelarec.domain.contact import Contact
@@ -24,7 +25,7 @@ from kelarec.storage.envelopes import Subject
 from kelarec.storage.json_form import from_json, to_json
 from kelarec.storage.recordings import microseconds, to_date
 from kelarec.storage.search import MOST_AT_ONCE
-from kelarec.storage.tokens import token_range
+from kelarec.storage.tokens import FIELDS, token_range
 from kelarec.storage.vault import Vault
 
 _FOLDER: Final = "disclosures"
@@ -33,35 +34,52 @@ _TOKENS: Final = tables.disclosure_tokens.c
 _INSERT_TOKEN: Final = insert(tables.disclosure_tokens)
 
 
+@frozen
+class DisclosureRecord:
+    """An entry as it is sealed: with what its persons, cases and contacts are found by, whose recordings may be gone.
+
+    Attributes:
+        found_by: Search terms by the field of each; see `kelarec.storage.tokens`.
+    """
+
+    disclosure: Disclosure
+    found_by: tuple[tuple[str, str], ...] = field(repr=False)
+
+    @property
+    def terms(self) -> tuple[SearchTerm, ...]:
+        """The search terms, parsed."""
+        types = {name: kind for kind, name in FIELDS.items()}
+        return tuple(types[name](text) for name, text in self.found_by)
+
+
+@frozen
+class WrittenDisclosure:
+    """An entry whose object is durable and whose row is still to come."""
+
+    record: DisclosureRecord
+    path: str
+    envelope: bytes = field(repr=False)
+
+
 class DisclosureRegister:
     """What an archive knows of its disclosures."""
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
 
-    def write(self, disclosure: Disclosure) -> tuple[str, bytes]:
-        """Seal an entry into the archive; return the object's path and envelope."""
+    def write(self, disclosure: Disclosure, contacts: Iterable[Contact]) -> WrittenDisclosure:
+        """Seal an entry into the archive, with what the persons, cases and contacts concerned are found by."""
+        terms = {(FIELDS[type(term)], term.text) for contact in contacts for term in contact.search_terms}
+        record = DisclosureRecord(disclosure, tuple(sorted(terms)))
         path = f"{_FOLDER}/{disclosure.id}/{self._vault.new_object_name('disclosure')}"
         subject = self._subject(disclosure.id)
-        return path, self._vault.write_until(disclosure.kept_through, path, subject, to_json(disclosure))
+        envelope = self._vault.write_until(disclosure.kept_through, path, subject, to_json(record))
+        return WrittenDisclosure(record, path, envelope)
 
-    def insert(
-        self, connection: Connection, disclosure: Disclosure, contacts: Iterable[Contact], path: str, envelope: bytes
-    ) -> None:
-        """Make the row of an entry and the tokens by which the persons, cases and contacts concerned are found."""
-        connection.execute(
-            insert(tables.disclosures).values(
-                id=disclosure.id.bytes,
-                at=microseconds(disclosure.at),
-                ends_on=disclosure.kept_through.toordinal(),
-                disclosure_object=path,
-                disclosure=envelope,
-            )
-        )
-        terms = {term for contact in contacts for term in contact.search_terms}
-        found_by = self._vault.index_keys.make_tokens(disclosure.kept_through, terms)
-        rows = [{"token": each, "disclosure_id": disclosure.id.bytes} for each in found_by]
-        execute_all_now(connection, _INSERT_TOKEN, rows)
+    def insert(self, connection: Connection, written: WrittenDisclosure) -> None:
+        """Make the row of an entry and the tokens by which it is found."""
+        connection.execute(insert(tables.disclosures), to_row(written))
+        execute_all_now(connection, _INSERT_TOKEN, to_token_rows(self._vault, written.record))
 
     def find(self, connection: Connection, terms: Collection[SearchTerm]) -> list[Disclosure]:
         """Return the entries that any of some terms finds, oldest first.
@@ -96,7 +114,8 @@ class DisclosureRegister:
 
     def _open(self, row: Any) -> Disclosure:  # noqa: ANN401  a row of the driver's types
         disclosure_id = UUID(bytes=row.id)
-        disclosure = from_json(self._vault.open_envelope(self._subject(disclosure_id), row.disclosure), Disclosure)
+        envelope = self._vault.open_envelope(self._subject(disclosure_id), row.disclosure)
+        disclosure = from_json(envelope, DisclosureRecord).disclosure
         if (microseconds(disclosure.at), disclosure.kept_through.toordinal()) != (row.at, row.ends_on):
             raise IntegrityError(
                 f"The catalog's row of disclosure {disclosure_id} was altered.",
@@ -106,3 +125,21 @@ class DisclosureRegister:
 
     def _subject(self, disclosure_id: UUID) -> Subject:
         return self._vault.subject("disclosure", str(disclosure_id))
+
+
+def to_row(written: WrittenDisclosure) -> dict[str, object]:
+    """Return the row that follows from an entry."""
+    disclosure = written.record.disclosure
+    return {
+        "id": disclosure.id.bytes,
+        "at": microseconds(disclosure.at),
+        "ends_on": disclosure.kept_through.toordinal(),
+        "disclosure_object": written.path,
+        "disclosure": written.envelope,
+    }
+
+
+def to_token_rows(vault: Vault, record: DisclosureRecord) -> list[dict[str, object]]:
+    """Return the tokens that follow from an entry."""
+    found_by = vault.index_keys.make_tokens(record.disclosure.kept_through, record.terms)
+    return [{"token": each, "disclosure_id": record.disclosure.id.bytes} for each in found_by]

@@ -13,14 +13,16 @@ from uuid import UUID
 from attrs import field, frozen
 from sqlalchemy import Column, Table
 
+from kelarec.domain.access_review import AccessReview
 from kelarec.domain.codes import State
 from kelarec.domain.hold import Hold, HoldState
 from kelarec.domain.recording import RecordingDetails
 from kelarec.domain.register import Register
 from kelarec.domain.staff import StaffMember
+from kelarec.domain.staff_change import StaffChange
 from kelarec.errors import IntegrityError, KeyUnavailableError, ObjectNotFoundError
 from kelarec.storage import catalog_tables as tables
-from kelarec.storage import holds, requests, staff_directory
+from kelarec.storage import disclosures, holds, requests, review_queue, staff_directory
 from kelarec.storage.json_form import from_json
 from kelarec.storage.recordings import Recordings, WrittenRecord, hold_subject, to_date, to_row
 from kelarec.storage.requests import RequestRecord, WrittenRequest
@@ -81,6 +83,8 @@ class ObjectKind:
         to_name: Turns it back.
         log_fact: The fact by which log entries name the subject; None if they do so by recording id.
         is_whole: Whether a version says all of its subject; of a hold, objects beside it say more.
+        is_logged: Whether the log tells which versions there must be; not of what goes when somebody has decided or its
+            day is over.
     """
 
     name: str
@@ -94,6 +98,7 @@ class ObjectKind:
     to_name: Callable[[Any], str]
     log_fact: str | None
     is_whole: bool = True
+    is_logged: bool = True
 
     def iter_subjects(self, paths: Iterable[str]) -> Iterator["Subject"]:
         """Group the paths of objects, in order, by subject."""
@@ -227,6 +232,30 @@ def _iter_wraps(vault: Vault, subject: Subject, hold: Hold) -> Iterator[tuple[UU
             yield recording_id, path
 
 
+def _read_change(vault: Vault, subject: Subject, path: str, envelope: bytes) -> Contents:
+    change = from_json(vault.open_envelope(vault.subject("staff-change", subject.name), envelope), StaffChange)
+    if str(change.id) != subject.name:
+        raise IntegrityError(f"The object {path} holds another change.")
+    return Contents(caution=0, rows={"staff_changes": (staff_directory.to_change_row(change, path, envelope),)})
+
+
+def _read_review(vault: Vault, subject: Subject, path: str, envelope: bytes) -> Contents:
+    review = from_json(vault.open_envelope(vault.subject("review", subject.name), envelope), AccessReview)
+    if str(review.session_id) != subject.name:
+        raise IntegrityError(f"The object {path} tells of another session.")
+    return Contents(caution=0, rows={"access_reviews": (review_queue.to_row(review, path, envelope),)})
+
+
+def _read_disclosure(vault: Vault, subject: Subject, path: str, envelope: bytes) -> Contents:
+    content = vault.open_envelope(vault.subject("disclosure", subject.name), envelope)
+    record = from_json(content, disclosures.DisclosureRecord)
+    if str(record.disclosure.id) != subject.name:
+        raise IntegrityError(f"The object {path} holds another disclosure.")
+    row = disclosures.to_row(disclosures.WrittenDisclosure(record, path, envelope))
+    tokens = tuple(disclosures.to_token_rows(vault, record))
+    return Contents(caution=0, rows={"disclosures": (row,), "disclosure_tokens": tokens})
+
+
 def _read_register(vault: Vault, subject: Subject, path: str, envelope: bytes) -> Contents:
     register = from_json(vault.open_envelope(vault.subject("register", subject.name), envelope), Register)
     if register.version.isoformat() != subject.name:
@@ -281,6 +310,48 @@ KINDS: Final = (
         _to_uuid,
         "hold",
         is_whole=False,
+    ),
+    ObjectKind(
+        "staff-change",
+        "staff-changes",
+        1,
+        "change",
+        ((tables.staff_changes, tables.staff_changes.c.id),),
+        "change_object",
+        _read_change,
+        _to_bytes,
+        _to_uuid,
+        "change",
+        is_logged=False,
+    ),
+    ObjectKind(
+        "review",
+        "reviews",
+        1,
+        "review",
+        ((tables.access_reviews, tables.access_reviews.c.session_id),),
+        "review_object",
+        _read_review,
+        _to_bytes,
+        _to_uuid,
+        "review",
+        is_logged=False,
+    ),
+    ObjectKind(
+        "disclosure",
+        "disclosures",
+        1,
+        "disclosure",
+        (
+            (tables.disclosures, tables.disclosures.c.id),
+            (tables.disclosure_tokens, tables.disclosure_tokens.c.disclosure_id),
+        ),
+        "disclosure_object",
+        _read_disclosure,
+        _to_bytes,
+        _to_uuid,
+        "disclosure",
+        is_logged=False,
     ),
     ObjectKind(
         "recording",

@@ -31,14 +31,7 @@ class ReviewQueue:
 
     def insert(self, connection: Connection, review: AccessReview, path: str, envelope: bytes) -> None:
         """Make the row of what is to be reviewed."""
-        connection.execute(
-            insert(tables.access_reviews).values(
-                session_id=review.session_id.bytes,
-                begun_at=microseconds(review.begun_at),
-                review_object=path,
-                review=envelope,
-            )
-        )
+        connection.execute(insert(tables.access_reviews), to_row(review, path, envelope))
 
     def find(self, connection: Connection, session_id: UUID | None = None) -> list[tuple[AccessReview, str]]:
         """Return what waits, oldest first, or what waits of one session; each with its object's path."""
@@ -62,3 +55,13 @@ class ReviewQueue:
 
     def _subject(self, session_id: UUID) -> Subject:
         return self._vault.subject("review", str(session_id))
+
+
+def to_row(review: AccessReview, path: str, envelope: bytes) -> dict[str, object]:
+    """Return the row that follows from what is to be reviewed."""
+    return {
+        "session_id": review.session_id.bytes,
+        "begun_at": microseconds(review.begun_at),
+        "review_object": path,
+        "review": envelope,
+    }

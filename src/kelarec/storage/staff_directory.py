@@ -1,7 +1,7 @@
 """Who works here: staff members as sealed objects, and their newest version in the catalog; or another directory.
 
 staff/<staff id>/member-<random>      a version of a staff member
-staff/<staff id>/change-<random>      a change that was proposed and not decided yet
+staff-changes/<change id>/change-<random>    a change that was proposed and not decided yet
 """
 
 from collections.abc import Callable
@@ -21,6 +21,7 @@ from kelarec.storage.recordings import microseconds
 from kelarec.storage.vault import Vault, get_revision
 
 _FOLDER: Final = "staff"
+_CHANGES: Final = "staff-changes"
 _MEMBER: Final = select(tables.staff.c.member).where(tables.staff.c.id == bindparam("staff"))
 Lookup = Callable[[Connection], StaffMember | None]
 
@@ -81,20 +82,12 @@ class StaffDirectory:
 
     def write_change(self, change: StaffChange) -> tuple[str, bytes]:
         """Seal a proposed change into the archive; return the object's path and envelope."""
-        path = f"{_FOLDER}/{change.member.id}/{self._vault.new_object_name('change')}"
+        path = f"{_CHANGES}/{change.id}/{self._vault.new_object_name('change')}"
         return path, self._vault.write_standing(path, self._change_subject(change.id), to_json(change))
 
     def put_change(self, connection: Connection, change: StaffChange, path: str, envelope: bytes) -> None:
         """Make the row of a proposed change."""
-        connection.execute(
-            insert(tables.staff_changes).values(
-                id=change.id.bytes,
-                staff_id=change.member.id.text,
-                proposed_at=microseconds(change.proposed_at),
-                change_object=path,
-                change=envelope,
-            )
-        )
+        connection.execute(insert(tables.staff_changes), to_change_row(change, path, envelope))
 
     def find_changes(self, connection: Connection, change_id: UUID | None = None) -> list[tuple[StaffChange, str]]:
         """Return the changes that nobody has decided yet, oldest first, or the one of an id; each with its path."""
@@ -149,3 +142,14 @@ def _ask_elsewhere(directory: Directory, staff_id: StaffId) -> StaffMember | Non
 def to_row(member: StaffMember, path: str, envelope: bytes) -> dict[str, object]:
     """Return the row that follows from a version of a staff member."""
     return {"id": member.id.text, "member_object": path, "member": envelope}
+
+
+def to_change_row(change: StaffChange, path: str, envelope: bytes) -> dict[str, object]:
+    """Return the row that follows from a proposed change."""
+    return {
+        "id": change.id.bytes,
+        "staff_id": change.member.id.text,
+        "proposed_at": microseconds(change.proposed_at),
+        "change_object": path,
+        "change": envelope,
+    }

@@ -23,14 +23,14 @@ _DAY_BYTES: Final = 4
 _MAC_BYTES: Final = TOKEN_BYTES - _DAY_BYTES
 _NORMALISER: Final = "1"
 _CACHED_FOR: Final = 60.0
-_FIELDS: Final[dict[type, str]] = {
+FIELDS: Final[dict[type, str]] = {
     PersonalIdentityCode: "identity-code",
     PhoneNumber: "phone-number",
     EmailAddress: "email",
     MatterReference: "matter",
     ContactId: "contact-id",
 }
-FINDABLE: Final = tuple(_FIELDS)
+FINDABLE: Final = tuple(FIELDS)
 """The types of what recordings can be found by."""
 
 _DaysKey = tuple[float, bytes, bytes]  # when it was read, what the day's tokens begin with, the key
@@ -90,4 +90,4 @@ class IndexKeys:
 
 
 def _message(term: SearchTerm) -> bytes:
-    return f"{_FIELDS[type(term)]}\n{_NORMALISER}\n{term.text}".encode()
+    return f"{FIELDS[type(term)]}\n{_NORMALISER}\n{term.text}".encode()
