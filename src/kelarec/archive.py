@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 from urllib.parse import quote
+from uuid import UUID
 
 from kelarec.access.enrolment import Staff
 from kelarec.access.session import Session
@@ -37,6 +38,7 @@ from kelarec.storage.keyring import Keyring
 from kelarec.storage.objects import FolderObjects, MemoryObjects, ObjectPlace
 from kelarec.storage.places import Place, require_apart
 from kelarec.storage.roots import LocalRootKey, RootKey, load_root_key
+from kelarec.storage.spool_place import FolderSpoolPlace, MemorySpoolPlace, SpoolPlace
 from kelarec.storage.vault import Clock, Vault
 from kelarec.storage.wrapping import KEY_BYTES, Randomness
 
@@ -63,14 +65,21 @@ class Archive(AbstractContextManager["Archive"]):
         audit: The log.
     """
 
-    def __init__(self, vault: Vault, register: Register, witnesses: Sequence[Witness] = ()) -> None:
+    def __init__(
+        self,
+        vault: Vault,
+        register: Register,
+        witnesses: Sequence[Witness] = (),
+        spool: SpoolPlace | None = None,
+        spool_limit: int | None = None,
+    ) -> None:
         self._vault = vault
         self._is_closed = False
         self.id = vault.archive_id
         self.register = register
         self.audit = AuditLog(vault, register, witnesses)
         self.staff = Staff(vault, self.audit, register)
-        self.capture = Capture(vault, self.audit, register)
+        self.capture = Capture(vault, self.audit, register, spool, spool_limit)
         self.retention = Retention(vault, self.audit)
         self.rights = Rights(vault, self.audit, register)
         self._sessions = Sessions(vault, self.audit, register)
@@ -98,6 +107,8 @@ class Archive(AbstractContextManager["Archive"]):
             keys=MemoryObjects(),
             root_key=root_key,
             make_database=open_memory_database,
+            make_spool=lambda _: MemorySpoolPlace(),
+            spool_limit=None,
             witnesses=witnesses,
             clock=clock,
             randomness=randomness,
@@ -112,6 +123,8 @@ class Archive(AbstractContextManager["Archive"]):
         root_key: str,
         register: Register,
         catalog: Place | None = None,
+        spool: Place | None = None,
+        spool_limit: int | None = None,
         witnesses: Sequence[Witness] = (),
         clock: Clock = system_clock,
         randomness: Randomness = os.urandom,
@@ -125,6 +138,8 @@ class Archive(AbstractContextManager["Archive"]):
             register: The notice to obey.
             catalog: ``sqlite:///path`` or ``postgresql+psycopg://…`` (`kelarec[postgres]`); a SQLite file beside the
                 objects' folder if none is given.
+            spool: A folder of this machine for takes while they go on; without one none can begin.
+            spool_limit: Bytes that the spool may take, at about; as much as its disk has room for if none are given.
             witnesses: Each is shown every signed checkpoint and keeps it elsewhere; see `kelarec.audit.integrator`.
             clock: Gives the present as an aware instant.
             randomness: Gives so many random bytes.
@@ -137,7 +152,7 @@ class Archive(AbstractContextManager["Archive"]):
             StorageError: A place refuses. Nothing half-made stays behind.
         """
         catalog = _catalog_beside(objects) if catalog is None else catalog
-        _require_apart(objects, keys, catalog)
+        _require_apart(objects, keys, catalog, spool)
         root = load_root_key(root_key, randomness)
         for place in (objects, keys):
             if place.folder.exists() and any(place.folder.iterdir()):
@@ -158,6 +173,8 @@ class Archive(AbstractContextManager["Archive"]):
                 keys=FolderObjects(keys.folder),
                 root_key=root,
                 make_database=lambda: open_database(catalog, must_exist=False),
+                make_spool=lambda archive_id: _open_spool(spool, archive_id, randomness),
+                spool_limit=spool_limit,
                 witnesses=witnesses,
                 clock=clock,
                 randomness=randomness,
@@ -174,6 +191,8 @@ class Archive(AbstractContextManager["Archive"]):
         keys: Place,
         root_key: str,
         catalog: Place | None = None,
+        spool: Place | None = None,
+        spool_limit: int | None = None,
         witnesses: Sequence[Witness] = (),
         clock: Clock = system_clock,
         randomness: Randomness = os.urandom,
@@ -185,10 +204,11 @@ class Archive(AbstractContextManager["Archive"]):
             FormatTooNewError: A newer version made it.
             KeyPlaceMismatchError, WrongRootKeyError, RootKeyUnreadableError: The keys are not those of this archive.
             CatalogError: The catalog is missing, damaged or another archive's.
+            SpoolMismatchError: The spool is another archive's.
             IntegrityError: Something was altered.
         """
         catalog = _catalog_beside(objects) if catalog is None else catalog
-        _require_apart(objects, keys, catalog)
+        _require_apart(objects, keys, catalog, spool)
         root = load_root_key(root_key, randomness)
         store = FolderObjects(objects.folder)
         archive_id, register_name = read_description(store)
@@ -198,7 +218,8 @@ class Archive(AbstractContextManager["Archive"]):
         try:
             require_schema(database, archive_id=str(archive_id))
             register = read_register(vault, register_name)
-            archive = cls(vault, register, witnesses)
+            place = _open_spool(spool, archive_id, randomness)
+            archive = cls(vault, register, witnesses, place, spool_limit)
             archive.audit.write(archive.audit.new_entry(EntryKind.ARCHIVE_OPENED, _HERE))
         except BaseException:
             database.close()
@@ -214,6 +235,8 @@ class Archive(AbstractContextManager["Archive"]):
         keys: ObjectPlace,
         root_key: RootKey,
         make_database: Callable[[], Database],
+        make_spool: Callable[[UUID], SpoolPlace | None],
+        spool_limit: int | None,
         witnesses: Sequence[Witness],
         clock: Clock,
         randomness: Randomness,
@@ -224,7 +247,7 @@ class Archive(AbstractContextManager["Archive"]):
         try:
             create_schema(vault.database, catalog_id=str(vault.new_id()), archive_id=str(archive_id))
             write_register(vault, register)
-            archive = cls(vault, register, witnesses)
+            archive = cls(vault, register, witnesses, make_spool(archive_id), spool_limit)
             archive.audit.begin()
             archive.audit.write(
                 archive.audit.new_entry(EntryKind.ARCHIVE_CREATED, _HERE, register_version=register.version.isoformat())
@@ -246,6 +269,7 @@ class Archive(AbstractContextManager["Archive"]):
             return
         self._is_closed = True
         try:
+            self.capture.close()
             self.audit.write(self.audit.new_entry(EntryKind.ARCHIVE_CLOSED, _HERE))
             self.audit.close()
         finally:
@@ -261,11 +285,15 @@ class Archive(AbstractContextManager["Archive"]):
             raise ClosedError("The archive was closed.", advice="Open it again.")
 
 
-def _require_apart(objects: Place, keys: Place, catalog: Place) -> None:
-    require_apart(objects.folder, keys.folder)
+def _require_apart(objects: Place, keys: Place, catalog: Place, spool: Place | None) -> None:
+    require_apart(objects.folder, keys.folder, *([] if spool is None else [spool.folder]))
     catalog_file = _find_catalog_file(catalog)
     if catalog_file is not None:
         require_apart(keys.folder, catalog_file)
+
+
+def _open_spool(spool: Place | None, archive_id: UUID, randomness: Randomness) -> SpoolPlace | None:
+    return None if spool is None else FolderSpoolPlace(spool.folder, archive_id, randomness)
 
 
 def _catalog_beside(objects: Place) -> Place:

@@ -21,7 +21,8 @@ from kelarec.domain.people import Identifier
 from kelarec.domain.recording import Part, Recording, RecordingDetails
 from kelarec.domain.register import Register
 from kelarec.domain.staff_acts import Act
-from kelarec.errors import ClosedError, DeniedError, ExpiredError, InvalidValueError
+from kelarec.errors import ClosedError, DeniedError, ExpiredError, InvalidValueError, SpooledError
+from kelarec.media import wav
 from kelarec.storage import catalog_tables as tables
 from kelarec.storage.json_form import from_json
 from kelarec.storage.recordings import OpenedRecord, Recordings
@@ -89,21 +90,27 @@ class Session(AbstractContextManager["Session"]):
         self._grant(EntryKind.DETAILS_SHOWN, recording_id)
         return opened.record.details
 
-    def open(self, recording_id: UUID) -> AudioReader:
+    def open(self, recording_id: UUID, *, part: str | None = None) -> AudioReader:
         """Open a call for listening: a seekable binary file of the WAV, with clips.
+
+        Args:
+            recording_id: Which recording.
+            part: Which part, such as ``customer`` or ``transcript``; the sound if there is one part of it.
 
         Raises:
             DeniedError: A clause of the access rule is false, or there is no such recording.
             ExpiredError: Its retention has ended; an open reader raises it too, from that instant on.
-            InvalidValueError: The recording is a chat.
+            InvalidValueError: The recording is a chat, or has several parts of sound and none was named.
+            SpooledError: It is still in the spool.
             ObjectNotFoundError: Its content is missing.
             IntegrityError: The content is not as written.
         """
         opened = self._require_one(Act.OPEN, recording_id)
-        part = _only_part(opened, "audio", "Use read_chat for a chat.")
-        reader = self._recordings.open_part(opened, part, self._guard(recording_id), AudioReader)
+        found = _find_part(opened, part)
+        reader = self._recordings.open_part(opened, found, self._guard(recording_id), AudioReader)
         self._grant(EntryKind.CONTENT_OPENED, recording_id)
-        reader.report_to(lambda heard: self._report_heard(recording_id, heard))
+        if found.media_type == wav.MEDIA_TYPE:  # of other forms nobody can tell which seconds were read
+            reader.report_to(lambda heard: self._report_heard(recording_id, heard))
         self._readers.append(reader)
         return reader
 
@@ -118,7 +125,7 @@ class Session(AbstractContextManager["Session"]):
             IntegrityError: The content is not as written.
         """
         opened = self._require_one(Act.OPEN, recording_id)
-        part = _only_part(opened, "chat", "Use open for a call.")
+        part = _only_part(opened, ["chat"], "Use open for a call.")
         self._grant(EntryKind.CONTENT_OPENED, recording_id)
         with self._recordings.open_part(opened, part, self._guard(recording_id), SealedReader) as reader:
             return from_json(reader.read(), Chat)
@@ -254,8 +261,18 @@ _DENIALS: Final = {
 }
 
 
-def _only_part(opened: OpenedRecord, name: str, advice: str) -> Part:
-    part = next((each for each in opened.record.details.parts if each.name == name), None)
-    if part is None:
-        raise InvalidValueError(f"The recording has no part {name}.", advice=advice)
-    return part
+def _find_part(opened: OpenedRecord, name: str | None) -> Part:
+    if name is not None:
+        return _only_part(opened, [name], "Look at the parts in its details.")
+    sound = [each.name for each in opened.record.details.parts if each.media_type.startswith("audio/")]
+    return _only_part(opened, sound, f"Name one: {', '.join(sound)}." if sound else "Use read_chat for a chat.")
+
+
+def _only_part(opened: OpenedRecord, names: list[str], advice: str) -> Part:
+    parts = opened.record.details.parts
+    if not parts:
+        raise SpooledError("The content of the recording is still in the spool.")
+    found = [each for each in parts if each.name in names]
+    if len(found) != 1:
+        raise InvalidValueError("The recording has no such part, or several.", advice=advice)
+    return found[0]

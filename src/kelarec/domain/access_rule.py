@@ -120,7 +120,7 @@ def decide(
     else:
         clauses += [
             (Clause.END, lambda: at < recording.ends_at),
-            (Clause.RESTRICTION, lambda: recording.state is State.KEPT),
+            (Clause.RESTRICTION, lambda: recording.state is not State.RESTRICTED),
             (Clause.ONESELF, lambda: not _is_about(staff, details)),
         ]
     return Decision(refused_by=next((clause for clause, holds in clauses if not holds()), None))

@@ -23,11 +23,12 @@ from kelarec.storage import catalog_tables as tables
 from kelarec.storage.envelopes import DataKey, Subject, make_data_key, open_document, seal_document
 from kelarec.storage.json_form import from_json, to_json
 from kelarec.storage.sealing import SealedReader, iter_sealed
-from kelarec.storage.tokens import token
+from kelarec.storage.tokens import contact_token, token
 from kelarec.storage.vault import Vault
 
 _Reader = TypeVar("_Reader", bound=SealedReader)
 _FOLDER: Final = "recordings"
+_READ_BACK: Final = 1024 * 1024
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -102,6 +103,11 @@ class Recordings:
         self._vault.objects.write(path, [envelope])
         return WrittenRecord(record, path, envelope)
 
+    def seal_spooled_record(self, record: Record, data_key: DataKey) -> WrittenRecord:
+        """Seal the record of a recording whose objects are still to come: it lies in the spool and in its row."""
+        envelope = seal_document(data_key, self._subject(record.recording.id), to_json(record))
+        return WrittenRecord(record, f"spool/{record.recording.id}", envelope)
+
     def insert(self, connection: Connection, written: WrittenRecord) -> None:
         """Make the row of a record and the tokens by which its persons are found."""
         row = _clear_columns(written.record)
@@ -133,14 +139,28 @@ class Recordings:
             for person in record.details.contact.persons
             for identifier in person.identifiers
         }
-        if found_by:
-            rows = [{"token": each, "recording_id": record.recording.id.bytes} for each in sorted(found_by)]
-            connection.execute(insert(tables.tokens), rows)
+        found_by.add(contact_token(index_key, record.details.contact.contact_id))
+        rows = [{"token": each, "recording_id": record.recording.id.bytes} for each in sorted(found_by)]
+        connection.execute(insert(tables.tokens), rows)
 
-    def discard(self, recording_id: UUID, recorded_on: date) -> None:
-        """Remove all objects of a recording."""
+    def discard(self, recording_id: UUID, recorded_on: date, *, keep: str | None = None) -> None:
+        """Remove all objects of a recording, save one."""
         for path in list(self._vault.objects.iter_paths(_folder(recording_id, recorded_on))):
-            self._vault.objects.delete(path)
+            if path != keep:
+                self._vault.objects.delete(path)
+
+    def discard_part(self, recording: Recording, part: Part) -> None:
+        """Remove the object of one part."""
+        self._vault.objects.delete(f"{_folder(recording.id, recording.recorded_on)}/{part.object_name}")
+
+    def remove_row(self, connection: Connection, recording_id: UUID) -> None:
+        """Remove the row and tokens of a recording that is not to be."""
+        connection.execute(delete(tables.recordings).where(tables.recordings.c.id == recording_id.bytes))
+
+    def find_pieces(self, connection: Connection, contact_id: str, kept_through: date) -> list[OpenedRecord]:
+        """Return the records of one contact, which has several if it was cut and taken again, oldest first."""
+        wanted = contact_token(self._vault.keyring.get(kept_through.isoformat()).index, contact_id)
+        return self._find_by_tokens(connection, [wanted])
 
     def find(self, connection: Connection, identifier: Identifier) -> list[OpenedRecord]:
         """Return the records of all recordings about whoever has an identifier, oldest first."""
@@ -151,6 +171,9 @@ class Recordings:
                 wanted.append(token(self._vault.keyring.get(_to_date(each).isoformat()).index, identifier))
             except KeyUnavailableError:  # that date is over: its recordings can be found by nobody
                 continue
+        return self._find_by_tokens(connection, wanted)
+
+    def _find_by_tokens(self, connection: Connection, wanted: list[bytes]) -> list[OpenedRecord]:
         rows = connection.execute(
             select(tables.recordings)
             .where(
@@ -176,6 +199,12 @@ class Recordings:
         except KeyUnavailableError:
             return None
 
+    def find_record_path(self, connection: Connection, recording_id: UUID) -> str | None:
+        """Return the path of the record in force of a recording, or None if it has no row."""
+        wanted = select(tables.recordings.c.record_object).where(tables.recordings.c.id == recording_id.bytes)
+        path: str | None = connection.execute(wanted).scalar_one_or_none()
+        return path
+
     def open_part(self, opened: OpenedRecord, part: Part, guard: Callable[[], None], reader: type[_Reader]) -> _Reader:
         """Open one part of the content for reading.
 
@@ -194,6 +223,18 @@ class Recordings:
             length=part.length,
             guard=guard,
         )
+
+    def require_readable(self, opened: OpenedRecord) -> None:
+        """Read back every byte of a recording's content.
+
+        Raises:
+            ObjectNotFoundError: An object is missing.
+            IntegrityError: A part does not open.
+        """
+        for part in opened.record.details.parts:
+            with self.open_part(opened, part, lambda: None, SealedReader) as reader:
+                while reader.read(_READ_BACK):
+                    pass
 
     def iter_dates_before(self, connection: Connection, day: date) -> Iterator[date]:
         """Go through the last days kept that lie before a day and hold recordings, earliest first."""

@@ -23,3 +23,10 @@ def token(index_key: bytes, identifier: Identifier) -> bytes:
     mac = HMAC(index_key, SHA256())
     mac.update(f"{_FIELDS[type(identifier)]}\n{_NORMALISER}\n{identifier.text}".encode())
     return mac.finalize()[:TOKEN_BYTES]
+
+
+def contact_token(index_key: bytes, contact_id: str) -> bytes:
+    """Return the token of a contact under the index key of one date."""
+    mac = HMAC(index_key, SHA256())
+    mac.update(f"contact-id\n{_NORMALISER}\n{contact_id}".encode())
+    return mac.finalize()[:TOKEN_BYTES]
