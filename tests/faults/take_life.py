@@ -15,7 +15,7 @@ from kelarec import Archive, AudioForm, Kind, Place, System
 from kelarec.capture import drain
 from kelarec.capture.sealing_in import TakenPart
 from kelarec.capture.take import Take
-from kelarec.errors import KelarecError
+from kelarec.errors import KelarecError, SpoolError
 from kelarec.storage import spool
 from kelarec.testing.builders import make_contact
 
@@ -68,30 +68,42 @@ def live(archive: Archive, *, is_paced: bool = False) -> None:
     contact = make_contact(contact_id="the call", started_at=now)
     call = archive.capture.begin(contact, form=AudioForm(channels=2), by=RECORDER)
     contact = make_contact(contact_id="the chat", kind=Kind.CUSTOMER_CHAT, started_at=now)
-    chat = archive.capture.begin(contact, by=RECORDER)
+    while True:
+        try:
+            chat = archive.capture.begin(contact, by=RECORDER)
+        except SpoolError:  # the first group has failed meanwhile
+            time.sleep(0.05)
+        else:
+            break
     for step in range(1, STEPS + 1):
         call.part("audio").write(sound((step - 1) * PIECE, step * PIECE))
         chat.say("customer", sentence(step))
         say(f"written {step}")
-        _report(call.flush(), f"acknowledged {step}")
+        while not _report(call.flush(), f"acknowledged {step}"):
+            time.sleep(0.05)
         if is_paced:
             time.sleep(0.1)
+    for take in (call, chat):
+        if take.failed.done():
+            say(f"failed {take.failed.result().code}")
     for name, take in (("call", call), ("chat", chat)):
         _report(take.finish(), f"finished {name}")
+    for take in (call, chat):
         if take.failed.done():
             say(f"failed {take.failed.result().code}")
 
 
-def _report(future: Any, what: str) -> None:  # noqa: ANN401  a future of whatever
+def _report(future: Any, what: str) -> bool:  # noqa: ANN401  a future of whatever
     try:
         future.result(30)
     except KelarecError as error:
         say(f"refused {error.code}")
-    else:
-        say(what)
+        return False
+    say(what)
+    return True
 
 
-def _let_go_early(self: drain.Drain, take: Take) -> object:
+def _let_go_early(self: drain.Drain, ticket: int, take: Take) -> object:
     """A planted fault: the spool lets go before the archive has the recording."""
     parts = []
     for form, part in take.iter_parts():
@@ -100,7 +112,7 @@ def _let_go_early(self: drain.Drain, take: Take) -> object:
     self._spool.let_go(take.spooled)
     self._spool._segments.retire()
     self._spool.tidy()
-    return self._seal_parts(take, tuple(parts))
+    return self._seal_parts(ticket, take, tuple(parts))
 
 
 def run(command: dict[str, str]) -> None:

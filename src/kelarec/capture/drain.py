@@ -52,7 +52,7 @@ class Drain:
         self._changed: deque[Take] = deque()
         self._ended: list[tuple[int, Take]] = []
         self._tickets = 0
-        self._busy = 0
+        self._in_hand: set[int] = set()
         self._turn = threading.Condition()
         self._catalog_turn = threading.Lock()
         self._is_stopped = False
@@ -136,40 +136,41 @@ class Drain:
             if take is None:
                 return
             try:
-                self._bring_in(take)
+                self._bring_in(ticket, take)
             except (KeyUnavailableError, ExpiredError) as error:
-                self._give_up(take, error)
+                self._give_up(ticket, take, error)
             except StorageError as error:
                 self._wait_for_store(ticket, take, error)
             except Exception as error:  # noqa: BLE001  whatever it is, the other takes go on and this one stays spooled
                 _LOGGER.warning("A take stays in the spool: %s", type(error).__name__)
                 _fail(take, error)
-                self._finished_one()
+                self._finished_one(ticket)
             else:
                 self._pause = 0.0
-                self._finished_one()
+                self._finished_one(ticket)
 
     def _next(self) -> tuple[int, Take | None]:
         with self._turn:
             while True:
                 left = self._away_until - time.monotonic()
                 if self._ended and (left <= 0 or self._is_stopped):
-                    self._busy += 1
-                    return heapq.heappop(self._ended)
-                if self._is_stopped and not self._busy:
+                    ticket, take = heapq.heappop(self._ended)
+                    self._in_hand.add(ticket)
+                    return ticket, take
+                if self._is_stopped and not self._in_hand:
                     return 0, None
                 self._turn.wait(left if self._ended else None)
 
-    def _finished_one(self) -> None:
+    def _finished_one(self, ticket: int) -> None:
         with self._turn:
-            self._busy -= 1
+            self._in_hand.discard(ticket)
             self._turn.notify_all()
 
     def _wait_for_store(self, ticket: int, take: Take, error: StorageError) -> None:
         _LOGGER.warning("The store does not answer (%s); takes wait in the spool.", error.code)
         self._tell_spooled(take)
         with self._turn:
-            self._busy -= 1
+            self._in_hand.discard(ticket)
             self._pause = min(max(2 * self._pause, _FIRST_PAUSE), _LONGEST_PAUSE)
             self._away_until = time.monotonic() + self._pause
             waiting = [each for _, each in self._ended]
@@ -187,18 +188,18 @@ class Drain:
         if take.abandoned_because is None:
             _succeed(take, evolve(take.recording, ended_at=ended_at, adviser_id=take.story.contact.adviser_id))
 
-    def _give_up(self, take: Take, error: KelarecError) -> None:
+    def _give_up(self, ticket: int, take: Take, error: KelarecError) -> None:
         self._spool.let_go(take.spooled)
         self._on_gone(take)
         _fail(take, error)
-        self._finished_one()
+        self._finished_one(ticket)
 
-    def _bring_in(self, take: Take) -> None:
+    def _bring_in(self, ticket: int, take: Take) -> None:
         if take.abandoned_because is not None:
             self._abandon(take, take.abandoned_because)
             return
         try:
-            recording = self._seal(take)
+            recording = self._seal(ticket, take)
         except EmptyContentError as error:
             self._abandon(take, _NO_CONTENT)
             _fail(take, error)
@@ -207,23 +208,30 @@ class Drain:
         self._on_gone(take)
         _succeed(take, recording)
 
-    def _seal(self, take: Take) -> Recording:
+    def _seal(self, ticket: int, take: Take) -> Recording:
         with take.spooled.turn:
             try:
-                return self._seal_parts(take, self._to_parts(take))
+                return self._seal_parts(ticket, take, self._to_parts(take))
             except SpoolDamagedError:
                 # The disk of the spool lost something: what is whole from the beginning on is kept, and says so.
                 parts = self._to_whole_parts(take)
                 event = TakeEvent(kind=EventKind.CUT, at=take.story.ended_at or self._vault.now(), text="spool damaged")
                 take.story = take.story.after(event)
-                return self._seal_parts(take, parts)
+                return self._seal_parts(ticket, take, parts)
 
-    def _seal_parts(self, take: Take, parts: tuple[TakenPart, ...]) -> Recording:
+    def _seal_parts(self, ticket: int, take: Take, parts: tuple[TakenPart, ...]) -> Recording:
         with self._catalog_turn:
             if not take.had_row:
                 self._rows.register([take])
         taken = Taken(take.recording, take.story, parts, take.piece, take.continues, had_row=take.had_row)
-        return seal_in(self._vault, self._log, taken, take.data_key, parse_actor(take.story.by))
+        by = parse_actor(take.story.by)
+        return seal_in(self._vault, self._log, taken, take.data_key, by, lambda: self._wait_for_earlier(ticket))
+
+    def _wait_for_earlier(self, ticket: int) -> None:
+        """Wait until what ended earlier has come in: workers upload side by side and commit in order."""
+        with self._turn:
+            while min(self._in_hand) < ticket:
+                self._turn.wait()
 
     def _to_parts(self, take: Take) -> tuple[TakenPart, ...]:
         spool = self._spool

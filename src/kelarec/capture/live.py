@@ -65,8 +65,9 @@ class LiveTakes:
             if live is not None and not live.spooled.is_ended:
                 raise ContactTakenError("The contact is being taken already.")
             spool = self._get_spool()
-            if spool.refusal is not None:
-                raise type(spool.refusal)(spool.refusal.happened, advice=spool.refusal.advice)
+            trouble = spool.refusal or spool.trouble
+            if trouble is not None:
+                raise type(trouble)(trouble.happened, advice=trouble.advice)
             take = self._make_take(spool, recording, story)
             self._takes[take.spooled.id] = self._contacts[contact.contact_id] = take
         spool.add(take.spooled)

@@ -70,7 +70,14 @@ def make_details(
     )
 
 
-def seal_in(vault: Vault, log: AuditLog, taken: Taken, data_key: DataKey | None, by: Actor) -> Recording:
+def seal_in(  # noqa: PLR0917  used in two places, named alike in both
+    vault: Vault,
+    log: AuditLog,
+    taken: Taken,
+    data_key: DataKey | None,
+    by: Actor,
+    before_commit: Callable[[], None] = lambda: None,
+) -> Recording:
     """Seal a take into the archive, read it back, and commit it; when this returns the spool may let go.
 
     Raises:
@@ -90,6 +97,7 @@ def seal_in(vault: Vault, log: AuditLog, taken: Taken, data_key: DataKey | None,
         parts = tuple(deposit.add(each.form.name, each.form.media_type, _iter_finished(each)) for each in filled)
         details = make_details(story, taken.piece, taken.continues, parts)
         deposit.require_readable(details)
+        before_commit()
         facts = {} if story.cut is None else {"cut": story.cut.reason}
         return deposit.commit_spooled(details, by, had_row=taken.had_row, **facts)
     except BaseException:

@@ -27,6 +27,7 @@ from kelarec.storage.spooled_take import SpooledPart, SpooledTake
 from kelarec.storage.vault import Clock
 
 GROUP_SECONDS: Final = 0.4
+MOST_UNSYNCED: Final = 128 * 1024 * 1024
 _RESTED_SHARE: Final = (
     4  # a group that somebody waits for begins once the spool has rested three times as long as it worked
 )
@@ -43,6 +44,7 @@ class Spool:
 
     Attributes:
         refusal: Why nothing more can be taken in just now; None if it can.
+        trouble: What the last group ran into; None if the medium took it. What it could not take waits in memory.
         synced_at: When the newest group began that is durable, microseconds since 1970: all that came before is.
     """
 
@@ -79,6 +81,7 @@ class Spool:
         self._started_at = 0.0
         self._last_seconds = 0.0
         self.refusal: SpoolError | None = None
+        self.trouble: SpoolError | None = None
         self.synced_at = 0
 
     def start(self) -> None:
@@ -131,7 +134,7 @@ class Spool:
                 continue
             early = bool(self._waiters) or bool(self._new) or any(take.is_ended for take in self._iter_ended())
             pause = min(GROUP_SECONDS, _RESTED_SHARE * self._last_seconds) if early else GROUP_SECONDS
-            if self.refusal is not None:
+            if self.trouble is not None:
                 pause = GROUP_SECONDS
             left = self._started_at + pause - now
             if left <= 0:
@@ -160,6 +163,7 @@ class Spool:
         finally:
             self._last_seconds = self._ticks() - self._started_at
         self.synced_at = at
+        self.trouble = None
         is_full = self._limit is not None and self.size >= self._limit
         self.refusal = SpoolFullError(f"The spool has reached its limit of {self._limit} bytes.") if is_full else None
         for future in waiters:
@@ -226,12 +230,13 @@ class Spool:
         self._unsynced = []
 
     def _refuse(self, error: OSError, waiters: "list[Future[None]]") -> None:
-        refusal = _to_spool_error(error)
-        self.refusal = refusal
-        self._on_failure(refusal)
+        self.trouble = _to_spool_error(error)
+        if sum(len(each) for _, _, each in self._unsynced) > MOST_UNSYNCED:
+            self.refusal = self.trouble
+        self._on_failure(self.trouble)
         for future in waiters:
             with suppress(Exception):
-                future.set_exception(refusal)
+                future.set_exception(self.trouble)
 
     def iter_content(self, take: SpooledTake, part: SpooledPart) -> Iterator[bytes]:
         """Go through the durable content of one part of a take.
