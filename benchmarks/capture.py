@@ -1,8 +1,8 @@
 """How many simultaneous stereo G.711 calls this machine takes in real time, sealed and durable.
 
-Work: so many takes, each written 3,200 bytes every 200 ms (16,000 bytes a second), group flushes all the while, and one
-in 300 ending each second, which is sealed into the archive and read back while another begins. A number of calls is held
-if the pieces go out on time, what was written is durable within a second, and takes come in as fast as they end.
+Work: so many takes, each written 3,200 bytes every 200 ms (16,000 bytes a second), group flushes all the while, and
+one in 300 ending each second, which is sealed into the archive and read back while another begins. A number of calls is
+held if the pieces go out on time, what was written is durable within a second, and takes come in as fast as they end.
 Baseline: the same pieces, plain and buffered, into one file for all with the same fsync every 400 ms, in the same run.
 Then 500 calls whose packets of 20 ms arrive on a socket under asyncio, sent by a process of its own.
 
@@ -113,7 +113,8 @@ def load(archive: Archive, calls: int, seconds: float) -> Held:
     live = deque(begin(archive) for _ in range(calls))
     written: list[float] = []
     late, number, ending, ended = 0.0, 0, 0.0, []
-    while not all(take.had_row for take in live):  # the load begins in the middle of a day, not with all calls at once
+    # The load begins in the middle of a day, not with all calls at once.
+    while not all(take.had_row for take in live):
         time.sleep(0.1)
     watch = Durability(lambda: live[-1])
     cpu = time.process_time()
@@ -140,7 +141,7 @@ def load(archive: Archive, calls: int, seconds: float) -> Held:
         number += 1
     cpu = (time.process_time() - cpu) / (perf_counter() - started)
     a_take = (resident() - before) // calls
-    descriptors = len(os.listdir("/proc/self/fd"))
+    descriptors = len(list(Path("/proc/self/fd").iterdir()))
     behind = watch.stop()
     waiting = sum(not future.done() for future in ended)
     written.sort()
@@ -149,7 +150,7 @@ def load(archive: Archive, calls: int, seconds: float) -> Held:
 
 
 def write_plainly(folder: Path, calls: int, seconds: float) -> tuple[float, float]:
-    """Write the same pieces without sealing into one buffered file, synced every 400 ms; return CPU and slowest sync."""
+    """Write the same pieces, unsealed, into one buffered file synced every 400 ms; return CPU and slowest sync."""
     slowest, number = 0.0, 0
     with (folder / "plain").open("wb", buffering=1 << 20) as file:
         is_over = threading.Event()
@@ -202,7 +203,7 @@ async def receive(archive: Archive, calls: int, seconds: float) -> tuple[int, in
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
     sock.bind(("127.0.0.1", 0))
-    sock.setblocking(False)
+    sock.setblocking(False)  # noqa: FBT003  its only form
 
     def read_all() -> None:  # a transport of asyncio's own takes one packet each turn of its loop
         with suppress(BlockingIOError):
@@ -249,7 +250,9 @@ def run_load(calls: int) -> None:
 def main() -> None:
     """Run the loads given, each in a process of its own, then the packets."""
     loads = [int(each) for each in sys.argv[1:]] or [250, 500, 1000, 2000]
-    print("   calls  held   late ms  durable in ms  write p99 µs   ended  waiting  fds  KiB/take  CPU   plain: CPU, sync ms")
+    print(
+        "   calls  held   late ms  durable in ms  write p99 µs   ended  waiting  fds  KiB/take  CPU   plain CPU, sync ms"
+    )
     most = 0
     for calls in loads:
         done = subprocess.run([sys.executable, __file__, "--load", str(calls)], check=False)

@@ -2,8 +2,8 @@
 
     python examples/rtp_receiver.py [seconds]
 
-A real sender (ffmpeg) speaks to it over loopback. Packets that come late or twice are put in order by a small buffer; for
-one that never comes silence of its length is written, so that time in the recording stays time in the call.
+A real sender (ffmpeg) speaks to it over loopback. Packets that come late or twice are put in order by a small buffer;
+for one that never comes silence of its length is written, so that time in the recording stays time in the call.
 
 Source: RFC 3550, section 5.1 (RTP header); RFC 3551, section 6 (payload type 8 is G.711 A-law, 8,000 a second).
 """
@@ -96,7 +96,7 @@ class RtpReceiver:
         self._buffer.put(timestamp, packet[start:stop])
 
 
-async def record(take: Take, sock: socket.socket, until: "asyncio.Future[object]") -> tuple[Recording, ReorderBuffer]:
+async def record(take: Take, sock: socket.socket, until: "asyncio.Future[None]") -> tuple[Recording, ReorderBuffer]:
     """Record what comes until something is done, flushing on the way; return the recording."""
     buffer = ReorderBuffer(take.part("customer"))
     receiver = RtpReceiver(sock, buffer)
@@ -117,7 +117,7 @@ def bind() -> socket.socket:
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
     sock.bind(("127.0.0.1", 0))
-    sock.setblocking(False)
+    sock.setblocking(False)  # noqa: FBT003  its only form
     return sock
 
 

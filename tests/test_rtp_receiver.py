@@ -116,5 +116,3 @@ def test_a_short_call_from_a_real_sender_is_kept_as_it_was_sent(tmp_path: Path) 
 def test_a_minute_from_a_real_sender_is_kept_as_it_was_sent(tmp_path: Path) -> None:
     """Sixty seconds sent by ffmpeg as RTP are in the archive, sample by sample."""
     record_for(60.0, tmp_path)
-
-

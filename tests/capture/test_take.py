@@ -1,4 +1,4 @@
-"""Live takes: the notice of 18.8.2020, section 5, records contacts as they happen; section 10 keeps them safe meanwhile."""
+"""Live takes: contacts are recorded as they happen, and are safe meanwhile (notice of 18.8.2020, sections 5 and 10)."""
 
 import os
 import time
@@ -109,7 +109,9 @@ def test_every_codec_is_taken_as_it_comes(kelarec_archive: Archive, session: Ses
     assert content.startswith(first or b"RIFF")
 
 
-def test_a_chat_comes_message_by_message(kelarec_archive: Archive, session: Session, kelarec_clock: MovableClock) -> None:
+def test_a_chat_comes_message_by_message(
+    kelarec_archive: Archive, session: Session, kelarec_clock: MovableClock
+) -> None:
     """A chat on kela.fi is taken as its messages are said, and read like one that came whole (section 5)."""
     with kelarec_archive.capture.begin(make_contact(kind=Kind.CUSTOMER_CHAT), by=RECORDER) as take:
         for by, text in (("customer", "Hei, onko hakemukseni saapunut?"), ("adviser", "On, eilen.\nHyvää päivää!")):
@@ -168,7 +170,10 @@ def test_what_is_known_late_is_told_late(kelarec_archive: Archive, session: Sess
     assert found == recording
     details = session.get_details(recording.id)
     assert (details.contact.customer, details.contact.matter) == (aino, "KELA-2026-77")
-    assert (details.categories, [each.adviser_id for each in details.transfers]) == ({"name"}, [StaffId("veikko")])
+    assert (details.categories, [each.adviser_id for each in details.transfers]) == (
+        frozenset({"name"}),
+        [StaffId("veikko")],
+    )
     with session.open(recording.id, part="transcript") as transcript:
         assert transcript.read() == b"WEBVTT\n" * 5
 
@@ -209,21 +214,23 @@ def test_nothing_of_an_abandoned_take_is_kept(disk: "Disk", spooled_archive: Arc
     take.part("audio").write(SOUND)
     wait_until_registered(take)
     [segment] = disk.folder.glob("spool/*/segment-*")
-    [entry] = [name for name in take.spooled.head_places]
+    [entry] = take.spooled.head_places
     assert segment.read_bytes()[entry[1] : entry[1] + 36] == str(take.recording_id).encode()
     take.abandon("wrong line").result(10)
     assert segment.read_bytes()[entry[1] : entry[1] + entry[2]] == bytes(entry[2])
     with spooled_archive._vault.database.begin() as connection:
         assert Recordings(spooled_archive._vault).find_one(connection, take.recording_id) is None
     assert not (disk.objects / "recordings").exists()
-    [told] = [each for each in spooled_archive.audit.iter_entries(by=RECORDER) if each.kind == EntryKind.RECORDING_ABANDONED]
+    [told] = [
+        each for each in spooled_archive.audit.iter_entries(by=RECORDER) if each.kind == EntryKind.RECORDING_ABANDONED
+    ]
     assert (told.recording_id, told.facts["reason"]) == (take.recording_id, "wrong line")
 
 
 def test_an_exception_seals_what_is_there_as_cut(kelarec_archive: Archive, session: Session) -> None:
     """If the recorder fails in the middle, what it took is kept and says that it was cut; the error comes through."""
     take = begin(kelarec_archive)
-    with pytest.raises(ZeroDivisionError), take:
+    with pytest.raises(ZeroDivisionError), take:  # noqa: PT012  the error comes after the sound
         take.part("audio").write(SOUND)
         _ = 1 / 0
     cut = session.get_details(take.recording_id).cut
@@ -249,9 +256,7 @@ def test_a_consultation_of_support_is_linked_to_its_call(kelarec_archive: Archiv
     """An adviser who consults support makes a second recording, linked to the first (section 5)."""
     call = begin(kelarec_archive)
     call.part("audio").write(SOUND)
-    support = store_live(
-        kelarec_archive, contact=make_contact(kind=Kind.SUPPORT_CALL), linked_to=call.recording_id
-    )
+    support = store_live(kelarec_archive, contact=make_contact(kind=Kind.SUPPORT_CALL), linked_to=call.recording_id)
     call.finish().result(10)
     assert session.get_details(support.id).linked_to == call.recording_id
 
@@ -342,7 +347,8 @@ def test_no_take_without_a_spool(disk_archive: Archive) -> None:
         disk_archive.capture.recover()
 
 
-def test_a_spool_belongs_to_one_archive(disk: "Disk", spooled_archive: Archive, tmp_path_factory: pytest.TempPathFactory) -> None:
+@pytest.mark.usefixtures("spooled_archive")
+def test_a_spool_belongs_to_one_archive(disk: "Disk", tmp_path_factory: pytest.TempPathFactory) -> None:
     """The spool of another archive is refused by name, and nothing in it is touched."""
     from conftest import Disk  # noqa: PLC0415
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final
 
 from faults.take_life import open_archive
-
 from kelarec import AudioForm, Codec, System
 from kelarec.testing.builders import make_contact
 
@@ -22,7 +21,9 @@ STREAMED: Final = 200
 
 def sound(take: int, tick: int) -> bytes:
     """Return what a call of bare samples gets at one tick; each eight bytes tell which and where."""
-    return b"".join(b"\x55%3b%4b" % (take.to_bytes(3, "big"), (tick * 400 + at).to_bytes(4, "big")) for at in range(400))
+    return b"".join(
+        b"\x55%3b%4b" % (take.to_bytes(3, "big"), (tick * 400 + at).to_bytes(4, "big")) for at in range(400)
+    )
 
 
 def main() -> None:

@@ -62,19 +62,22 @@ def wait_for_tracer(name: str) -> None:
         time.sleep(0.002)
 
 
-def live(archive: Archive, *, is_paced: bool = False) -> None:
-    """Take a call and a chat, tell what was written and what was acknowledged, and finish both."""
+def begin_both(archive: Archive) -> tuple[Take, Take]:
+    """Begin a call and a chat; the chat again and again, if the first group has failed meanwhile."""
     now = archive._vault.now()
     contact = make_contact(contact_id="the call", started_at=now)
     call = archive.capture.begin(contact, form=AudioForm(channels=2), by=RECORDER)
     contact = make_contact(contact_id="the chat", kind=Kind.CUSTOMER_CHAT, started_at=now)
     while True:
         try:
-            chat = archive.capture.begin(contact, by=RECORDER)
-        except SpoolError:  # the first group has failed meanwhile
+            return call, archive.capture.begin(contact, by=RECORDER)
+        except SpoolError:
             time.sleep(0.05)
-        else:
-            break
+
+
+def live(archive: Archive, *, is_paced: bool = False) -> None:
+    """Take a call and a chat, tell what was written and what was acknowledged, and finish both."""
+    call, chat = begin_both(archive)
     for step in range(1, STEPS + 1):
         call.part("audio").write(sound((step - 1) * PIECE, step * PIECE))
         chat.say("customer", sentence(step))
@@ -83,12 +86,15 @@ def live(archive: Archive, *, is_paced: bool = False) -> None:
             time.sleep(0.05)
         if is_paced:
             time.sleep(0.1)
-    for take in (call, chat):
-        if take.failed.done():
-            say(f"failed {take.failed.result().code}")
+    tell_failures(call, chat)
     for name, take in (("call", call), ("chat", chat)):
         _report(take.finish(), f"finished {name}")
-    for take in (call, chat):
+    tell_failures(call, chat)
+
+
+def tell_failures(*takes: Take) -> None:
+    """Tell whose disk has failed."""
+    for take in takes:
         if take.failed.done():
             say(f"failed {take.failed.result().code}")
 

@@ -1,6 +1,7 @@
 """No acknowledged byte is lost, and no wrong one read, in whatever state a crash leaves the disk (fault 3).
 
-kill -9 keeps the page cache and cannot find a missing fsync; here unsynced writes are dropped, torn, zeroed and reordered.
+kill -9 keeps the page cache and cannot find a missing fsync; here unsynced writes are dropped, torn, zeroed and
+reordered.
 """
 
 from collections.abc import Callable
@@ -11,9 +12,9 @@ from typing import Any, Final
 from uuid import UUID
 
 import pytest
+
 from faults import crash_states
 from faults.crash_states import CrashingFiles, StillFiles
-
 from kelarec.storage import spool as spool_module
 from kelarec.storage.segments import Segments
 from kelarec.storage.spool import Spool
@@ -105,8 +106,8 @@ def live(files: CrashingFiles, examiner: Examiner, make_spool: Callable[..., Spo
         on_durable=lambda _: None,
         on_failure=lambda _: None,
     )
-    takes = {}
-    written = {}
+    takes: dict[int, SpooledTake] = {}
+    written: dict[int, int] = {}
 
     def write(number: int, length: int) -> None:
         part = takes[number].parts[0]
@@ -247,7 +248,7 @@ class LetsGoEarly(Spool):
 
 
 def _without_sync(files: CrashingFiles) -> None:
-    files.sync = lambda _: None  # type: ignore[method-assign]
+    files.sync = lambda handle: None  # type: ignore[method-assign]  # noqa: ARG005
 
 
 def _without_names(files: CrashingFiles) -> None:

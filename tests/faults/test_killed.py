@@ -11,12 +11,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+from uuid import UUID
 
 import pytest
 from attrs import define, field, frozen
-from faults.take_life import PIECE, STEPS, open_archive, sentence, sound
 from sqlalchemy import select
 
+from faults.take_life import PIECE, STEPS, open_archive, sentence, sound
 from kelarec import Archive, Chat, Place, State, create_key_file, kela_register
 from kelarec.storage import catalog_tables as tables
 from kelarec.storage.json_form import from_json
@@ -120,15 +121,16 @@ def prepare(zygote: Zygote, folder: Path, command: dict[str, str]) -> None:
         zygote.run(life, "-e", "trace=fdatasync", "-e", inject)
 
 
-def read_all(archive: Archive) -> dict[str, list[tuple[OpenedRecord, dict[str, bytes]]]]:
+Found = dict[str, list[tuple[OpenedRecord, dict[str, bytes]]]]
+
+
+def read_all(archive: Archive) -> Found:
     """Return every recording by its contact, with the content of its parts."""
     vault = archive._vault
     recordings = Recordings(vault)
-    found: dict[str, list[tuple[OpenedRecord, dict[str, bytes]]]] = {}
+    found: Found = {}
     with vault.database.begin() as connection:
         for recording_id in connection.execute(select(tables.recordings.c.id)).scalars().all():
-            from uuid import UUID  # noqa: PLC0415
-
             opened = recordings.find_one(connection, UUID(bytes=recording_id))
             assert opened is not None
             parts = {}
@@ -147,44 +149,46 @@ def list_files(folder: Path) -> list[str]:
 
 def find_violations(folder: Path, told: list[str]) -> list[str]:
     """Recover what a killed process left, and name every promise that does not hold."""
-    violations = []
-    acknowledged = max((int(line.split()[1]) for line in told if line.startswith("acknowledged")), default=0)
-    written = max((int(line.split()[1]) for line in told if line.startswith("written")), default=0)
-    violations += find_plaintext(folder)
+    violations = find_plaintext(folder)
     with open_archive(folder) as archive:
         archive.capture.recover()
         found = read_all(archive)
         files = list_files(folder)
-        if archive.capture.recover():
+        if archive.capture.recover() or list_files(folder) != files or read_all(archive) != found:
             violations.append("a second recovery changed something")
-        if list_files(folder) != files or read_all(archive) != found:
-            violations.append("a second recovery changed files")
-        named = set()
-        for contact, recordings in found.items():
-            if len(recordings) != 1:
-                violations.append(f"{contact} has {len(recordings)} recordings")
-            for opened, _ in recordings:
-                recording = opened.record.recording
-                home = folder / "archive" / "recordings" / recording.recorded_on.isoformat() / str(recording.id)
-                named |= {home / part.object_name for part in opened.record.details.parts}
-                if recording.state is not State.KEPT or not opened.record.details.parts:
-                    violations.append(f"{contact} is not in the archive")
-                is_cut = opened.record.details.cut is not None
-                if is_cut and f"finished {contact.removeprefix('the ')}" in told:
-                    violations.append(f"{contact} was finished and is cut")
-        there = {path for path in (folder / "archive" / "recordings").rglob("*") if path.is_file()}
-        records = {path for path in there if path.name.startswith("record-")}
-        if there - records != named or len(records) != sum(map(len, found.values())):
-            violations.append("catalog and objects are not equal")
+    violations += find_inequalities(folder, found, told)
+    acknowledged = max((int(line.split()[1]) for line in told if line.startswith("acknowledged")), default=0)
+    written = max((int(line.split()[1]) for line in told if line.startswith("written")), default=0)
     for what, compare in (("the call", _compare_call), ("the chat", _compare_chat)):
-        [(_, parts)] = found.get(what, [(None, {})])
+        [(_, parts), *more] = found.get(what, [(None, {})])
         length = compare(parts)
+        if more:
+            violations.append(f"{what} has {1 + len(more)} recordings")
         if length is None or length > written:
             violations.append(f"{what} holds wrong bytes")
         elif length < acknowledged:
             violations.append(f"{what}: {acknowledged} acknowledged, {length} there")
     if list((folder / "spool").glob("*/segment-*")):
         violations.append("the spool still holds something")
+    return violations
+
+
+def find_inequalities(folder: Path, found: "Found", told: list[str]) -> list[str]:
+    """Name where catalog and objects differ, and what is not whole although it was finished."""
+    violations, named = [], set()
+    for contact, recordings in found.items():
+        for opened, _ in recordings:
+            recording, details = opened.record.recording, opened.record.details
+            home = folder / "archive" / "recordings" / recording.recorded_on.isoformat() / str(recording.id)
+            named |= {home / part.object_name for part in details.parts}
+            if recording.state is not State.KEPT or not details.parts:
+                violations.append(f"{contact} is not in the archive")
+            if details.cut is not None and f"finished {contact.removeprefix('the ')}" in told:
+                violations.append(f"{contact} was finished and is cut")
+    there = {path for path in (folder / "archive" / "recordings").rglob("*") if path.is_file()}
+    records = {path for path in there if path.name.startswith("record-")}
+    if there - records != named or len(records) != sum(map(len, found.values())):
+        violations.append("catalog and objects are not equal")
     return violations
 
 
@@ -214,11 +218,9 @@ def kill_at(zygote: Zygote, ground: Ground, command: dict[str, str], thread: str
     """Kill a process at one call of one thread, recover, and return the violations."""
     folder = ground.new_run()
     prepare(zygote, folder, command)
-    before = [] if command["mode"] != "recover" else [f"acknowledged {1}", f"written {STEPS}"]
+    before = [] if command["mode"] != "recover" else ["acknowledged 1", f"written {STEPS}"]
     inject = f"inject={CALLS}:signal=KILL:when={number}"
-    told = zygote.run(
-        {**command, "folder": str(folder), "thread": thread}, "-e", f"trace={CALLS}", "-e", inject
-    )
+    told = zygote.run({**command, "folder": str(folder), "thread": thread}, "-e", f"trace={CALLS}", "-e", inject)
     violations = find_violations(folder, before + told)
     if not violations:
         shutil.rmtree(folder)
@@ -232,25 +234,27 @@ def choose(count: int, most: int | None) -> list[int]:
     return sorted({1 + (count - 1) * step // (most - 1) for step in range(most)})
 
 
-def kill_everywhere(zygote: Zygote, ground: Ground, most: int | None, capsys: pytest.CaptureFixture[str]) -> None:
-    """Kill at the calls of each thread, print the points, and fail on a violation."""
-    live = {"mode": "live"}
-    tidy = {"mode": "live", "tidy": "yes"}
-    points, violations = 0, []
-    for name, command, thread in (
-        *((thread, live, thread) for thread in THREADS),
-        ("own files", tidy, TIDY),
-        ("recovery", {"mode": "recover"}, "MainThread"),
-    ):
-        count = count_calls(zygote, ground, command, thread, CALLS)
-        chosen = choose(count, most)
-        for number in chosen:
-            violations += [f"{name}, call {number}: {each}" for each in kill_at(zygote, ground, command, thread, number)]
-        points += len(chosen)
-        with capsys.disabled():
-            print(f"\nkilled at {len(chosen)} of {count} calls of {name}: {len(violations)} violations so far")
+LIVES: Final = {
+    **{thread: ({"mode": "live"}, thread) for thread in THREADS},
+    "own files": ({"mode": "live", "tidy": "yes"}, TIDY),
+    "recovery": ({"mode": "recover"}, "MainThread"),
+}
+
+
+def kill_everywhere(
+    zygote: Zygote, ground: Ground, name: str, most: int | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Kill at the calls of one thread, print the points, and fail on a violation."""
+    command, thread = LIVES[name]
+    count = count_calls(zygote, ground, command, thread, CALLS)
+    chosen = choose(count, most)
+    violations = [
+        f"call {number}: {violation}"
+        for number in chosen
+        for violation in kill_at(zygote, ground, command, thread, number)
+    ]
     with capsys.disabled():
-        print(f"kill -9: {points} points, {len(violations)} violations")
+        print(f"\nkill -9 at {len(chosen)} of {count} calls of {name}: {len(violations)} violations")
     assert violations == []
 
 
@@ -264,19 +268,21 @@ def test_the_harness_finds_a_planted_fault(zygote: Zygote, ground: Ground) -> No
     pytest.fail("no violation was found")
 
 
+@pytest.mark.parametrize("name", LIVES)
 def test_killed_at_some_calls_nothing_is_lost(
-    zygote: Zygote, ground: Ground, capsys: pytest.CaptureFixture[str]
+    zygote: Zygote, ground: Ground, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Faults 1 and 2, thinned out: kill -9 at some calls of each thread of a take's life, and of a recovery."""
-    kill_everywhere(zygote, ground, 2, capsys)
+    kill_everywhere(zygote, ground, name, 2, capsys)
 
 
 @pytest.mark.deep
+@pytest.mark.parametrize("name", LIVES)
 def test_killed_at_every_call_nothing_is_lost(
-    zygote: Zygote, ground: Ground, capsys: pytest.CaptureFixture[str]
+    zygote: Zygote, ground: Ground, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Faults 1 and 2: kill -9 at every write, sync, rename, link, unlink, open and truncation."""
-    kill_everywhere(zygote, ground, None, capsys)
+    kill_everywhere(zygote, ground, name, None, capsys)
 
 
 def fail_at(zygote: Zygote, ground: Ground, calls: str, error: str, when: str) -> tuple[list[str], list[str], str]:
@@ -297,7 +303,7 @@ def count_of(zygote: Zygote, ground: Ground, calls: str) -> int:
 def test_a_failing_sync_is_loud_and_never_repeated(
     zygote: Zygote, ground: Ground, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Fault 4: EIO on each fsync of the spool: told at once, nothing acknowledged is lost, no descriptor asked twice."""
+    """Fault 4: EIO on each fsync of the spool is told at once, loses nothing acknowledged, and none is asked twice."""
     count = 0
     for number in range(1, 1 + count_of(zygote, ground, "fdatasync")):
         told, violations, log = fail_at(zygote, ground, "fdatasync", "EIO", str(number))

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+
 from faults.many_lives import SPOKEN, STREAMED, sound
 from faults.take_life import open_archive
 from faults.test_killed import read_all
-
 from kelarec import Archive, Place, create_key_file, kela_register
 from kelarec.media.wav import parse_wav
 

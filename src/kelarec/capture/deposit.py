@@ -68,6 +68,9 @@ class Deposit:
         """Write the record of what was spooled, in the place of the row that it has had meanwhile.
 
         Args:
+            details: Who took part, and the parts that were added.
+            by: Who recorded it.
+            facts: What else the log is told.
             had_row: It is known to have had one: if there is none now, it was removed, and must not come back.
 
         Raises:

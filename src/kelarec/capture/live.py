@@ -14,7 +14,7 @@ from kelarec.domain.codes import State
 from kelarec.domain.contact import Contact
 from kelarec.domain.people import Actor
 from kelarec.domain.recording import Recording
-from kelarec.domain.take import AudioForm, PartForm, TakeStory
+from kelarec.domain.take import AudioForm, TakeStory
 from kelarec.errors import ContactTakenError, NoSpoolError, SpoolError
 from kelarec.storage.recordings import Recordings
 from kelarec.storage.spool import Spool
@@ -78,15 +78,15 @@ class LiveTakes:
         take_id = self._vault.new_id()
         head = write_head(self._vault, data_key, Head(recording, story))
         return Take(
-            spool,
-            recording,
-            story,
-            data_key,
-            SpooledTake(take_id.bytes, data_key.bare, head),
-            lambda form: part_prefix(self._vault, recording.id, take_id, form),
-            self._vault.now,
-            self._drain.note_change,
-            self._admission.require_declared,
+            spool=spool,
+            recording=recording,
+            story=story,
+            data_key=data_key,
+            spooled=SpooledTake(take_id.bytes, data_key.bare, head),
+            prefix_of=lambda form: part_prefix(self._vault, recording.id, take_id, form),
+            clock=self._vault.now,
+            on_change=self._drain.note_change,
+            require_declared=self._admission.require_declared,
         )
 
     def _get_spool(self) -> Spool:

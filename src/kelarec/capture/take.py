@@ -59,7 +59,7 @@ class TakePart:
     def __repr__(self) -> str:
         return f"TakePart({self.form.name!r})"
 
-    def write(self, chunk: bytes) -> None:
+    def write(self, chunk: bytes | bytearray | memoryview) -> None:
         """Take in the next bytes of this part; never waits, and touches no disk.
 
         They are durable when a `Take.flush` that comes after is done, within a second by itself.
@@ -112,6 +112,7 @@ class Take(AbstractContextManager["Take"]):
 
     def __init__(
         self,
+        *,
         spool: Spool,
         recording: Recording,
         story: TakeStory,
