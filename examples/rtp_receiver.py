@@ -19,7 +19,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from kelarec import Archive, Contact, Kind, Place, Recording, StaffId, System, create_key_file, kela_register
-from kelarec.capture.take import Take, TakePart
+from kelarec.capture.take import Take
+from kelarec.capture.take_part import TakePart
 
 A_LAW, VERSION, HEADER = 8, 2, 12
 SILENCE = b"\xd5"

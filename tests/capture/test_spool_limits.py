@@ -134,6 +134,7 @@ def test_the_store_goes_away_under_load_and_comes_back(
             for entry in archive.audit.iter_entries(by=RECORDER)
             if entry.kind is EntryKind.RECORDING_STORED
         ]
+    assert len([path for path in (disk.objects / "recordings").rglob("*") if path.is_file()]) == 2 * len(takes)
     order = {take.recording_id: number for number, take in enumerate(takes)}
     places = [order[each] for each in stored if each is not None]
     assert len(places) == len(takes)

@@ -329,13 +329,19 @@ def test_a_take_is_of_no_use_in_a_fork(kelarec_archive: Archive) -> None:
     child = os.fork()
     if child == 0:
         refused = 0
-        for use in (lambda: take.part("audio").write(SOUND), take.flush, take.finish, lambda: take.mark("x")):
+        for use in (
+            lambda: take.part("audio").write(SOUND),
+            take.flush,
+            take.finish,
+            lambda: take.mark("x"),
+            kelarec_archive.close,
+        ):
             try:
                 use()
             except ForkedError:
                 refused += 1
         os._exit(refused)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 4
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 5
     take.finish().result(10)
 
 

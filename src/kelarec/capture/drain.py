@@ -16,6 +16,7 @@ from typing import Final
 from attrs import evolve
 
 from kelarec.audit.log import AuditLog
+from kelarec.capture.deposit import Deposit, find_row
 from kelarec.capture.rows import SpooledRows, parse_actor
 from kelarec.capture.sealing_in import Taken, TakenPart, seal_in
 from kelarec.capture.take import Take
@@ -168,6 +169,7 @@ class Drain:
 
     def _wait_for_store(self, ticket: int, take: Take, error: StorageError) -> None:
         _LOGGER.warning("The store does not answer (%s); takes wait in the spool.", error.code)
+        take.was_tried = True
         self._tell_spooled(take)
         with self._turn:
             self._in_hand.discard(ticket)
@@ -223,6 +225,11 @@ class Drain:
         with self._catalog_turn:
             if not take.had_row:
                 self._rows.register([take])
+        if take.was_tried:
+            row = find_row(self._vault, take.recording_id)
+            if row is not None and row.record.details.parts:
+                return row.record.recording  # only the answer was lost
+            Deposit(self._vault, self._log, take.recording, take.data_key).discard_unless_committed()
         taken = Taken(take.recording, take.story, parts, take.piece, take.continues, had_row=take.had_row)
         by = parse_actor(take.story.by)
         return seal_in(self._vault, self._log, taken, take.data_key, by, lambda: self._wait_for_earlier(ticket))

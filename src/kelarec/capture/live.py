@@ -9,7 +9,8 @@ from kelarec.audit.log import AuditLog
 from kelarec.capture.admission import Admission
 from kelarec.capture.drain import Drain
 from kelarec.capture.spooled_head import Head, part_prefix, write_head
-from kelarec.capture.take import Take, make_part_forms
+from kelarec.capture.take import Take
+from kelarec.capture.take_part import make_part_forms
 from kelarec.domain.codes import State
 from kelarec.domain.contact import Contact
 from kelarec.domain.people import Actor
@@ -121,6 +122,7 @@ class LiveTakes:
         spool = self._spool
         if spool is None:
             return
+        self._vault.database.require_usable()  # in a fork the files are the parent's
         for take in list(self._takes.values()):
             if not take.spooled.is_ended:
                 take.cut(_CLOSED)

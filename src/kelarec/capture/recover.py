@@ -12,7 +12,7 @@ from kelarec.capture.deposit import Deposit, find_row
 from kelarec.capture.rows import SpooledRows, parse_actor
 from kelarec.capture.sealing_in import Taken, TakenPart, seal_in
 from kelarec.capture.spooled_head import Head, part_prefix, read_head, read_recording_id, tell
-from kelarec.capture.take import EVENTS_FORM
+from kelarec.capture.take_part import EVENTS_FORM
 from kelarec.domain.codes import State
 from kelarec.domain.recording import Recording
 from kelarec.domain.take import Cut, EventKind, PartForm, TakeEvent, TakeStory

@@ -94,6 +94,7 @@ class Capture:
             SpoolMismatchError: A folder holds the takes of another archive.
             StorageError: A place refuses; what was not brought in stays in the spool.
         """
+        self._vault.database.require_usable()
         if self._spool is None:
             raise NoSpoolError("There is nothing to recover from: the archive has no spool.")
         return tuple(Recovery(self._vault, self._log, self._spool).run())

@@ -5,17 +5,15 @@ from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from datetime import datetime
-from enum import Enum
 from types import TracebackType
-from typing import Final
 from uuid import UUID
 
+from kelarec.capture.take_part import EVENTS_FORM, MOST_WAITING, Bar, TakePart
 from kelarec.domain.chat import Message
 from kelarec.domain.people import Person, StaffId
 from kelarec.domain.recording import Recording
-from kelarec.domain.take import AudioForm, Codec, EventKind, PartForm, TakeEvent, TakeStory
+from kelarec.domain.take import EventKind, PartForm, TakeEvent, TakeStory
 from kelarec.errors import (
-    CodecMismatchError,
     ForkedError,
     InvalidValueError,
     OutOfOrderError,
@@ -30,73 +28,6 @@ from kelarec.storage.spool import Spool
 from kelarec.storage.spool_frames import from_microseconds
 from kelarec.storage.spooled_take import SpooledPart, SpooledTake
 
-MOST_WAITING: Final = 1024 * 1024
-_MAGICS: Final = {Codec.OGG: (b"OggS",), Codec.FLAC: (b"fLaC",), Codec.MP3: (b"ID3", b"\xff")}
-_CONTAINERS: Final = (b"RIFF", b"OggS", b"fLaC", b"ID3\x03", b"ID3\x04")
-
-
-class Bar(Enum):
-    """Why a take takes nothing in just now."""
-
-    PAUSED = "paused"
-    REFUSED = "refused"
-    ENDED = "ended"
-
-
-class TakePart:
-    """One part of a live take, such as what the customer says; written by one thread at a time."""
-
-    __slots__ = ("_is_begun", "_process_id", "_spool", "_spooled", "_take", "form")
-
-    def __init__(self, take: "Take", form: PartForm, spooled: SpooledPart, spool: Spool, process_id: int) -> None:
-        self._take = take
-        self._spooled = spooled
-        self._spool = spool
-        self._process_id = process_id
-        self._is_begun = False
-        self.form = form
-
-    def __repr__(self) -> str:
-        return f"TakePart({self.form.name!r})"
-
-    def write(self, chunk: bytes | bytearray | memoryview) -> None:
-        """Take in the next bytes of this part; never waits, and touches no disk.
-
-        They are durable when a `Take.flush` that comes after is done, within a second by itself.
-
-        Raises:
-            TakeEndedError, TakePausedError: The take has ended or is paused; nothing was taken in.
-            SpoolFullError, SpoolError: The spool can take no more just now; nothing of this chunk was taken in, and the
-                time until the next one that is becomes a marked gap.
-            CodecMismatchError: The first bytes are of another codec than the part was begun with.
-            ForkedError: This process is a fork of the one that began the take.
-        """
-        spooled, take = self._spooled, self._take
-        if take.bar is not None or self._spool.refusal is not None or os.getpid() != self._process_id:
-            take.require_writable()
-        if type(chunk) is not bytes:
-            chunk = bytes(chunk)
-        if not self._is_begun:
-            self._begin(chunk)
-        if spooled.taken - spooled.sealed > MOST_WAITING:
-            raise SpoolFullError("The spool does not keep up; nothing of this chunk was taken in.")
-        spooled.taken += len(chunk)
-        spooled.chunks.append(chunk)
-        if take.bar is Bar.ENDED:
-            raise TakeEndedError("The take was ended while it was written.", lost="perhaps the last chunk")
-
-    def _begin(self, chunk: bytes) -> None:
-        audio = self.form.audio
-        if audio is not None and chunk:
-            expected = _MAGICS.get(audio.codec)
-            if expected is None:
-                is_right = not chunk.startswith(_CONTAINERS)
-            else:
-                is_right = any(chunk.startswith(magic[: len(chunk)]) for magic in expected)
-            if not is_right:
-                raise CodecMismatchError(f"The sound of the part {self.form.name} is not {audio.codec.value}.")
-        self._is_begun = bool(chunk)
-
 
 class Take(AbstractContextManager["Take"]):
     """One contact while it is recorded: begin, write, finish.
@@ -108,6 +39,7 @@ class Take(AbstractContextManager["Take"]):
         bar: Why nothing is taken in just now; None if it is.
         story: What is known of the contact.
         had_row: The catalog has, or had, a row of it.
+        was_tried: It was once tried in vain to seal it into the archive.
     """
 
     def __init__(
@@ -142,6 +74,7 @@ class Take(AbstractContextManager["Take"]):
         self.bar: Bar | None = None
         self.abandoned_because: str | None = None
         self.had_row = False
+        self.was_tried = False
         self.piece = 1
         self.continues: UUID | None = None
         self.done: Future[Recording] = Future()
@@ -171,7 +104,7 @@ class Take(AbstractContextManager["Take"]):
 
     def iter_parts(self) -> list[tuple[PartForm, SpooledPart]]:
         """Return the parts in their order, with what the spool holds of each."""
-        return [(part.form, part._spooled) for part in self._parts.values()]  # noqa: SLF001  of one kind
+        return [(part.form, part.spooled) for part in self._parts.values()]
 
     def say(self, by: str, text: str, *, sent_at: datetime | None = None) -> None:
         """Take in one message of a chat.
@@ -293,7 +226,7 @@ class Take(AbstractContextManager["Take"]):
             raise InvalidValueError("There is nothing to attach.", advice="Attach it when there is.")
         self.happen(TakeEvent(kind=EventKind.ATTACHED, at=self._clock(), text=name, media_type=media_type))
         self._add_part(self.story.parts[-1])
-        part = self._parts[name]._spooled  # noqa: SLF001  an attachment may be larger than what a take may leave waiting
+        part = self._parts[name].spooled  # an attachment may be larger than what a take may leave waiting
         part.taken += len(content)
         part.chunks.append(bytes(content))
 
@@ -347,8 +280,11 @@ class Take(AbstractContextManager["Take"]):
         else:
             self.cut(f"an error of the recorder: {kind.__name__}").exception()
 
-    def require_writable(self) -> None:
-        """Check that something may be taken in just now; a gap that a full spool left ends here.
+    def require_writable(self, waiting: int) -> None:
+        """Check that something may be taken in just now; a gap that a full spool left begins or ends here.
+
+        Args:
+            waiting: Bytes of the part that are in memory only.
 
         Raises:
             TakeEndedError, TakePausedError, SpoolFullError, SpoolError, ForkedError: It may not.
@@ -357,6 +293,8 @@ class Take(AbstractContextManager["Take"]):
         if self.bar is Bar.PAUSED:
             raise TakePausedError("The take is paused; nothing was taken in.")
         refusal = self._spool.refusal
+        if refusal is None and waiting > MOST_WAITING:
+            refusal = SpoolFullError("The spool does not keep up with what is written.")
         if refusal is not None:
             if self.bar is None:
                 self.bar = Bar.REFUSED
@@ -397,25 +335,3 @@ class Take(AbstractContextManager["Take"]):
                 "The take was begun before this process was forked from its parent.",
                 advice="Go on with it in the process that began it.",
             )
-
-
-EVENTS_FORM: Final = PartForm(name="events", media_type="application/x-ndjson")
-
-
-def make_part_forms(parts: Collection[str], form: AudioForm | None, *, is_chat: bool) -> tuple[PartForm, ...]:
-    """Return the parts that a take begins with.
-
-    Raises:
-        InvalidValueError: There is none, one is named twice, or a chat has other parts than its messages.
-    """
-    if is_chat:
-        if form is not None or set(parts) - {"chat"}:
-            raise InvalidValueError("A chat has no parts of sound.", advice="Leave parts and form away.")
-        return (PartForm(name="chat", media_type="application/json"),)
-    names = list(parts) or ["audio"]
-    if isinstance(parts, str) or len(set(names)) < len(names) or set(names) & {"events", "chat"}:
-        raise InvalidValueError(
-            "The parts of a take are names of parties, each once.", advice="['customer', 'adviser']."
-        )
-    audio = AudioForm() if form is None else form
-    return tuple(PartForm(name=name, media_type=audio.media_type, audio=audio) for name in names)
