@@ -87,11 +87,6 @@ class Drain:
         if is_away:
             self._tell_spooled(take)
 
-    @property
-    def is_away(self) -> bool:
-        """Whether the store or the catalog did not answer when it was last asked."""
-        return self._pause > 0
-
     def stop(self) -> None:
         """Seal what can be sealed now, and stop; what cannot stays in the spool."""
         with self._turn:

@@ -132,10 +132,6 @@ class Segments:
                 self.lengths.pop(number, None)
                 self.opened_at.pop(number, None)
 
-    def close(self) -> None:
-        """Write no more, and remove what no take needs."""
-        self.retire()
-
 
 def is_no_space(error: OSError) -> bool:
     """Whether the medium is full rather than broken."""

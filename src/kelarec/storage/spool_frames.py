@@ -35,6 +35,9 @@ class FrameKind(IntEnum):
     ABANDONED = 3
 
 
+_KINDS: Final = {kind.value: kind for kind in FrameKind}
+
+
 @frozen
 class Frame:
     """Where one frame of a file lies and what its header says.
@@ -88,15 +91,21 @@ def iter_frames(read: Callable[[int, int], bytes], start: int) -> Iterator[Frame
         offset = found.offset + found.length
 
 
+def parse_frame(header: bytes, offset: int) -> Frame | None:
+    """Return the frame whose header begins some bytes that were read at an offset; None if it does not prove itself."""
+    return _parse(header[:FRAME_HEADER], offset)
+
+
 def _parse(header: bytes, offset: int) -> Frame | None:
     if len(header) < FRAME_HEADER or header[:4] != _MAGIC:
         return None
     if zlib.crc32(header[: _FIELDS.size]) != _CHECK.unpack_from(header, _FIELDS.size)[0]:
         return None
     _, length, kind, part, number, at, take = _FIELDS.unpack_from(header)
-    if length > LONGEST or kind not in set(FrameKind):
+    known = _KINDS.get(kind)
+    if length > LONGEST or known is None:
         return None
-    return Frame(FrameKind(kind), take, part, number, at, offset + FRAME_HEADER, length)
+    return Frame(known, take, part, number, at, offset + FRAME_HEADER, length)
 
 
 def content_length(sealed: int) -> int:

@@ -10,7 +10,15 @@ from attrs import define, field
 from kelarec.errors import IntegrityError, SpoolDamagedError, SpoolMismatchError
 from kelarec.storage.sealing import unseal
 from kelarec.storage.spool_files import SpoolFiles
-from kelarec.storage.spool_frames import FIRST_LINE, FRAME_HEADER, Frame, FrameKind, file_header, iter_frames
+from kelarec.storage.spool_frames import (
+    FIRST_LINE,
+    FRAME_HEADER,
+    Frame,
+    FrameKind,
+    file_header,
+    iter_frames,
+    parse_frame,
+)
 from kelarec.storage.spool_frames import message_context as bind_message
 from kelarec.storage.spooled_take import WORDS, SpooledPart, SpooledTake
 
@@ -60,7 +68,10 @@ def open_message(reader: SpoolReader, name: str, found: Frame, key: bytes, prefi
     Raises:
         SpoolDamagedError: It is not as it was written, or not all of it was.
     """
-    sealed = reader.read(name, found.offset, found.length)
+    return _open(reader.read(name, found.offset, found.length), found, key, prefix)
+
+
+def _open(sealed: bytes, found: Frame, key: bytes, prefix: bytes) -> bytes:
     try:
         return unseal(key, bind_message(prefix, found.number, found.at), sealed)
     except IntegrityError:
@@ -83,12 +94,13 @@ def iter_messages(
                     yield open_message(reader, name, found, take.key, part.prefix)
                     number += 1
         for index in range(len(part.places) // WORDS):
-            segment, offset, _ = part.get_place(index)
-            name = name_of(segment)
-            there = reader.find_frame(name, offset - FRAME_HEADER)
+            segment, offset, length = part.get_place(index)
+            start = offset - FRAME_HEADER
+            written = reader.read(name_of(segment), start, FRAME_HEADER + length)
+            there = parse_frame(written, start)
             if there is None or (there.take, there.part, there.number) != (take.id, part.number, number):
                 raise SpoolDamagedError("A message in the spool is not where it was written.", lost="what followed it")
-            yield open_message(reader, name, there, take.key, part.prefix)
+            yield _open(written[FRAME_HEADER:], there, take.key, part.prefix)
             number += 1
 
 

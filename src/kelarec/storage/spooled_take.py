@@ -125,8 +125,3 @@ class SpooledTake:
     def message_count(self) -> int:
         """How many of its messages lie in shared files."""
         return sum(len(part.places) for part in self.parts) // WORDS
-
-    @property
-    def has_waiting(self) -> bool:
-        """Whether something of it is in memory only."""
-        return self.head is not None or any(part.chunks for part in self.parts)
