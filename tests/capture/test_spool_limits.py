@@ -266,3 +266,19 @@ def test_nothing_lies_in_clear_while_a_take_goes_on(disk: "Disk", spooled_archiv
     searcher.join()
     assert searched > 20
     assert found == []
+
+
+def test_a_damaged_spool_gives_what_is_whole_and_says_so(disk: "Disk", spooled_archive: Archive) -> None:
+    """A byte that flips in the spool is never given: what is whole from the beginning on is kept, marked as cut."""
+    take = spooled_archive.capture.begin(make_contact(), form=STEREO, by=RECORDER)
+    for _ in range(3):
+        take.part("audio").write(SOUND)
+        take.flush().result(10)
+    [segment] = disk.folder.glob("spool/*/segment-*")
+    content = bytearray(segment.read_bytes())
+    content[-100] ^= 1
+    segment.write_bytes(content)
+    recording = take.finish().result(10)
+    assert read_content(spooled_archive, recording.id) == SOUND * 2
+    assert take.story.cut is not None
+    assert take.story.cut.reason == "spool damaged"
