@@ -12,6 +12,7 @@ from kelarec.access.session import Session
 from kelarec.audit.entries import EntryKind
 from kelarec.capture.take import Take
 from kelarec.errors import (
+    ClosedError,
     CodecMismatchError,
     ContactTakenError,
     EmptyContentError,
@@ -376,6 +377,8 @@ def test_what_is_live_when_the_archive_closes_is_kept_as_cut(disk: "Disk", spool
     take.part("audio").write(SOUND)
     spooled_archive.close()
     assert take.done.result().state is State.KEPT
+    with pytest.raises(ClosedError):
+        take.flush().result(10)
     assert [path.name for path in (disk.folder / "spool").iterdir()] == ["spool"]
 
 

@@ -18,7 +18,7 @@ from uuid import UUID
 
 from cryptography.cobblestone import Cobblestone256Encryptor
 
-from kelarec.errors import SpoolError, SpoolFullError
+from kelarec.errors import ClosedError, SpoolError, SpoolFullError
 from kelarec.storage.segments import Segments, is_no_space, segment_name
 from kelarec.storage.spool_files import SpoolFiles
 from kelarec.storage.spool_frames import FrameKind, content_length, file_header, frame, message_context, to_microseconds
@@ -102,6 +102,9 @@ class Spool:
         It fails if the medium refuses; what it was to tell of stays in memory and is tried again with the next group.
         """
         future: Future[None] = Future()
+        if self._stopping.is_set():
+            future.set_exception(ClosedError("The archive was closed.", advice="Open it again."))
+            return future
         self._waiters.append(future)
         self._wake.set()
         return future
@@ -157,7 +160,7 @@ class Spool:
         self._seal_waiting(at)
         try:
             self._store_unsynced()
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001  whatever it is, this thread goes on: all takes hang on it
             self._refuse(error, waiters)
             return False
         finally:
@@ -229,7 +232,7 @@ class Spool:
         self._segments.advance(segment, offset - segment.length)
         self._unsynced = []
 
-    def _refuse(self, error: OSError, waiters: "list[Future[None]]") -> None:
+    def _refuse(self, error: Exception, waiters: "list[Future[None]]") -> None:
         self.trouble = _to_spool_error(error)
         if sum(len(each) for _, _, each in self._unsynced) > MOST_UNSYNCED:
             self.refusal = self.trouble
@@ -342,9 +345,11 @@ class Spool:
         self.files.release()
 
 
-def _to_spool_error(error: OSError) -> SpoolError:
+def _to_spool_error(error: Exception) -> SpoolError:
     if isinstance(error, SpoolError):
         return error
+    if not isinstance(error, OSError):
+        return SpoolError(f"The spool fails for a reason of its own: {type(error).__name__}.", advice="Report it.")
     if is_no_space(error):
         return SpoolFullError("The medium of the spool is full; what was taken in before is safe.")
     return SpoolError(

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from attrs import define, field
 
-from kelarec.errors import IntegrityError, SpoolDamagedError, SpoolMismatchError
+from kelarec.errors import IntegrityError, SpoolDamagedError, SpoolError, SpoolMismatchError
 from kelarec.storage.sealing import unseal
 from kelarec.storage.spool_files import SpoolFiles
 from kelarec.storage.spool_frames import (
@@ -46,12 +46,22 @@ class SpoolReader:
             self._files.close(handle)
 
     def read(self, name: str, offset: int, length: int) -> bytes:
-        """Return up to so many bytes of a file."""
-        if self._handle is None or name != self._name:
-            self.close()
-            self._handle = self._files.open(name)
-            self._name = name
-        return self._files.read(self._handle, offset, length)
+        """Return up to so many bytes of a file.
+
+        Raises:
+            SpoolDamagedError: There is no such file any more.
+            SpoolError: The medium does not give them.
+        """
+        try:
+            if self._handle is None or name != self._name:
+                self.close()
+                self._handle = self._files.open(name)
+                self._name = name
+            return self._files.read(self._handle, offset, length)
+        except (FileNotFoundError, KeyError):
+            raise SpoolDamagedError(f"The file {name} of the spool is missing.", lost="what it held") from None
+        except OSError as error:
+            raise SpoolError(f"The file {name} of the spool cannot be read: {error.strerror}.") from error
 
     def iter_frames(self, name: str, start: int) -> Iterator[Frame]:
         """Go through the frames of a file."""
