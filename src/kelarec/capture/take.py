@@ -38,6 +38,7 @@ class Take(AbstractContextManager["Take"]):
         recording_id: The id of the recording that it becomes.
         bar: Why nothing is taken in just now; None if it is.
         story: What is known of the contact.
+        done: The future that `finish`, `cut` and `abandon` give.
         had_row: The catalog has, or had, a row of it.
         was_tried: It was once tried in vain to seal it into the archive.
     """
