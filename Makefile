@@ -21,6 +21,7 @@ quickstart: .venv/.core
 test: .venv/.dev lint docs
 	$(BIN)/python -m coverage erase
 	$(BIN)/python -m coverage run -m pytest
+	KELAREC_TEST_CATALOG=postgresql $(BIN)/python -m pytest -q tests/access tests/capture tests/retention tests/rights
 	@$(BIN)/python -m coverage report --fail-under=90 >docs/_build/coverage.txt || { cat docs/_build/coverage.txt; exit 1; }
 
 lint: .venv/.dev
@@ -33,7 +34,11 @@ lint: .venv/.dev
 docs: .venv/.dev
 	$(BIN)/python -m sphinx --fail-on-warning --quiet -b html docs docs/_build/html
 
-bench: .venv/.dev
+.venv/.bench: .venv/.dev
+	$(INSTALL) --editable '.[bench]'
+	@touch $@
+
+bench: .venv/.bench
 	@for each in benchmarks/*.py; do echo "== $$each"; $(BIN)/python $$each || exit 1; done
 
 faults: .venv/.dev

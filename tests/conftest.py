@@ -1,6 +1,7 @@
 """Fixtures for all tests: an archive on disk, and the usual staff member, call and chat in it."""
 
 import json
+import os
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,9 +24,18 @@ from kelarec import (
     kela_register,
 )
 from kelarec.access.session import Session
+from kelarec.storage.engine import open_database
+from kelarec.storage.objects import MemoryObjects
+from kelarec.storage.roots import LocalRootKey
+from kelarec.storage.spool_place import MemorySpoolPlace
 from kelarec.storage.vault import Vault
 from kelarec.testing.builders import make_contact, make_staff_member
 from kelarec.testing.clock import MovableClock
+from key_services import kms_server, softhsm
+from object_servers import servers
+from postgres_catalog import ON_POSTGRESQL, catalog_url, postgres_server, postgres_url
+
+__all__ = ["catalog_url", "kms_server", "postgres_server", "postgres_url", "servers", "softhsm"]
 
 EXAMPLES: Final = Path(__file__).parent.parent / "examples"
 RECORDER: Final = System("recorder@test")
@@ -38,10 +48,12 @@ class Disk:
     Attributes:
         folder: Holds ``archive/``, ``keys/``, ``root.key`` and the catalog.
         clock: Of every archive that is created or opened here.
+        catalog_place: Where the catalog lies, if not beside the objects.
     """
 
     folder: Path
     clock: MovableClock = field(factory=MovableClock)
+    catalog_place: Place | None = None
 
     @property
     def objects(self) -> Path:
@@ -56,6 +68,8 @@ class Disk:
     @property
     def catalog(self) -> Path:
         """The catalog's file."""
+        if self.catalog_place is not None:
+            pytest.skip("it looks into SQLite's file")
         return self.folder / "archive.catalog.sqlite"
 
     @property
@@ -78,6 +92,7 @@ class Disk:
             root_key=f"keyfile:{self.root_key}",
             spool=Place(self.spool, "FI") if spool else None,
             register=register or kela_register(contact_point="Registry office"),
+            catalog=self.catalog_place,
             clock=self.clock,
         )
 
@@ -89,6 +104,7 @@ class Disk:
             root_key=f"keyfile:{self.root_key}",
             spool=Place(self.spool, "FI") if spool else None,
             spool_limit=spool_limit,
+            catalog=self.catalog_place,
             clock=self.clock,
         )
 
@@ -98,9 +114,34 @@ class Disk:
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Disk:
+def disk(tmp_path: Path, request: pytest.FixtureRequest) -> Disk:
     """A folder in which an archive can be created and opened; it is empty at first."""
-    return Disk(tmp_path)
+    return Disk(tmp_path, catalog_place=Place(request.getfixturevalue("postgres_url"), "FI") if ON_POSTGRESQL else None)
+
+
+@pytest.fixture
+def kelarec_archive(
+    kelarec_register: Register, kelarec_clock: MovableClock, request: pytest.FixtureRequest
+) -> Iterator[Archive]:
+    """An archive in memory; its catalog is on PostgreSQL if the environment says so."""
+    if ON_POSTGRESQL:
+        place = Place(request.getfixturevalue("postgres_url"), "FI")
+        archive = Archive._create(
+            kelarec_register,
+            objects=MemoryObjects(),
+            keys=MemoryObjects(),
+            root_key=LocalRootKey(os.urandom(32), os.urandom),
+            make_database=lambda: open_database(place, must_exist=False),
+            make_spool=lambda _: MemorySpoolPlace(),
+            spool_limit=None,
+            witnesses=(),
+            clock=kelarec_clock,
+            randomness=os.urandom,
+        )
+    else:
+        archive = Archive.in_memory(kelarec_register, clock=kelarec_clock)
+    with archive:
+        yield archive
 
 
 @pytest.fixture

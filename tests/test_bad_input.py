@@ -29,6 +29,7 @@ from kelarec import (
 from kelarec.errors import (
     ArchiveExistsError,
     ArchiveNotFoundError,
+    CatalogDamagedError,
     CatalogError,
     EmptyContentError,
     FormatTooNewError,
@@ -223,7 +224,7 @@ OPENINGS: Final[dict[str, tuple[type[KelarecError], Callable[["Disk"], object]]]
     "no key place": (ArchiveNotFoundError, lambda disk: shutil.rmtree(disk.keys)),
     "no objects": (ArchiveNotFoundError, lambda disk: shutil.rmtree(disk.objects)),
     "no catalog": (CatalogError, lambda disk: disk.catalog.unlink()),
-    "a catalog that is a text": (CatalogError, _make_text_of_the_catalog),
+    "a catalog that is a text": (CatalogDamagedError, _make_text_of_the_catalog),
     "an empty catalog": (CatalogError, lambda disk: disk.catalog.write_bytes(b"")),
 }
 

@@ -25,6 +25,14 @@ def test_importing_loads_nothing_heavy(module: str) -> None:
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
 
 
+def test_an_archive_on_sqlite_loads_no_other_database() -> None:
+    """Who keeps the catalog on SQLite pays for no driver or dialect of PostgreSQL."""
+    work = "import kelarec; kelarec.Archive.in_memory(kelarec.kela_register(contact_point='Registry office')).close()"
+    heavy = ("sqlalchemy.dialects.postgresql", "psycopg", "asyncpg")
+    done = run("-c", f"{work}; import sys; print([name for name in {heavy!r} if name in sys.modules])")
+    assert (done.stdout.strip(), done.stderr) == ("[]", "")
+
+
 def test_the_plugin_does_not_slow_another_suite(tmp_path: Path) -> None:
     """A suite that uses no fixture of ours pays for none: pytest starts with the plugin and nothing heavy."""
     test = "import sys\ndef test_it(request):\n    assert request.config.pluginmanager.hasplugin('kelarec')\n"

@@ -176,6 +176,13 @@ class NotResidentError(PolicyError):
     default_advice = "Use a place in the EU/EEA and declare its country."
 
 
+class ResidencyUnknownError(NotResidentError):
+    """Where data or keys lie could not be told; that is refused like a place elsewhere (notice, section 8)."""
+
+    code = "residency-unknown"
+    default_advice = "Use a place whose provider tells its region, or declare what it does not tell."
+
+
 # Storage, keys, integrity --------------------------------------------------------------------------------------------
 
 
@@ -194,11 +201,49 @@ class UnknownSchemeError(StorageError):
     code = "unknown-scheme"
 
 
+class UnreachableError(StorageError):
+    """A place does not answer, or not in time: whether something is so could not be told.
+
+    What was to be written may be there or not, what was to be deleted may be gone or not; nothing is acknowledged.
+    """
+
+    code = "unreachable"
+    default_advice = "Nothing was acknowledged. Check the network and the server, and do it again."
+
+
+class CredentialsRefusedError(StorageError, PermissionError):
+    """A place answers, but refuses these credentials, or has none to go by."""
+
+    code = "credentials-refused"
+    default_advice = "Check the credentials in the environment or of the callback, and what they may do there."
+
+
+class PlaceNotFoundError(StorageError):
+    """The bucket or container that a place names does not exist."""
+
+    code = "place-not-found"
+    default_advice = "Make it first, in the country that the place declares; kelarec makes folders, never buckets."
+
+
 class PlaceOverlapError(StorageError):
     """Two places that must be apart contain one another."""
 
     code = "place-overlap"
-    default_advice = "Give keys and objects folders of their own, neither inside the other."
+    default_advice = "Give keys and objects folders or buckets of their own, neither inside the other."
+
+
+class KeyPlaceVersionedError(StorageError):
+    """The place of the keys keeps old versions, so a destroyed key would live on."""
+
+    code = "key-place-versioned"
+    default_advice = "Give the keys a bucket without versioning; suspending it leaves the versions that are there."
+
+
+class KeyCopyAwayError(StorageError):
+    """One of the two copies of the keys cannot be had, so nothing can be said to be written or destroyed."""
+
+    code = "key-copy-away"
+    default_advice = "Bring the copy back and try again; until then keys are read from the other one."
 
 
 class ArchiveExistsError(StorageError):
@@ -231,6 +276,44 @@ class CatalogError(StorageError):
     """The catalog cannot be used as asked."""
 
     code = "catalog"
+
+
+class CatalogBusyError(CatalogError):
+    """Others hold the catalog for longer than one waits."""
+
+    code = "catalog-busy"
+
+
+class CatalogReadOnlyError(CatalogError):
+    """The catalog cannot be written, so nothing may be read from the archive either: there is no unlogged use."""
+
+    code = "catalog-read-only"
+
+
+class CatalogFullError(CatalogError):
+    """The catalog's medium is full."""
+
+    code = "catalog-full"
+
+
+class CatalogDamagedError(CatalogError):
+    """The catalog's own structure is damaged."""
+
+    code = "catalog-damaged"
+    default_advice = "Restore it, or rebuild it from the objects."
+
+
+class CatalogUnreachableError(CatalogError):
+    """The database does not answer, or went away in the middle."""
+
+    code = "catalog-unreachable"
+
+
+class CatalogReplacedError(CatalogError):
+    """The catalog that was opened is no longer the one in its place."""
+
+    code = "catalog-replaced"
+    default_advice = "Nothing was done. Find out who replaced it, put the right one in its place, and open again."
 
 
 class ChangedMeanwhileError(CatalogError):
@@ -316,7 +399,7 @@ class ForkedError(KelarecError, RuntimeError):
 
 
 class KeyUnavailableError(KelarecError, LookupError):
-    """A key is not there: destroyed on its day, or missing."""
+    """A key is not there: destroyed on its day or before, or missing."""
 
     code = "key-unavailable"
 
@@ -340,6 +423,13 @@ class RootKeyUnreadableError(RootKeyError):
     code = "root-key-unreadable"
 
 
+class RootKeyUnreachableError(RootKeyError):
+    """The root key's service or token cannot be asked now, so whether it is the right one could not be told."""
+
+    code = "root-key-unreachable"
+    default_advice = "Try again when it answers; nothing was changed."
+
+
 class WrongRootKeyError(RootKeyError):
     """The root key does not open this archive's ring key."""
 
@@ -361,6 +451,13 @@ class SpoolDamagedError(IntegrityError):
     default_advice = "What is whole from the beginning on is kept and says that it was cut; examine the disk."
 
 
+class KeyCopiesDifferError(IntegrityError):
+    """The two copies of the keys do not hold the same."""
+
+    code = "key-copies-differ"
+    default_advice = "Finish the sweep or rotation that was cut short; if they still differ, restore the damaged copy."
+
+
 class ForkedLogError(IntegrityError):
     """The log that lies in the archive and the one in the catalog are two histories."""
 
@@ -369,6 +466,13 @@ class ForkedLogError(IntegrityError):
 
 
 # Look-ups ------------------------------------------------------------------------------------------------------------
+
+
+class CursorError(KelarecError, ValueError):
+    """A cursor is none of the search that it was given to."""
+
+    code = "cursor"
+    default_advice = "Ask for the first page, and give each cursor to the very search it came from."
 
 
 class RequestError(KelarecError, ValueError):
@@ -381,3 +485,17 @@ class ClockError(KelarecError, RuntimeError):
     """A clock does not say what it should, so nothing was destroyed."""
 
     code = "clock"
+
+
+# What is not installed -----------------------------------------------------------------------------------------------
+
+
+class MissingExtraError(KelarecError, ImportError):
+    """Something needs packages that come with an extra of kelarec."""
+
+    code = "missing-extra"
+
+    @classmethod
+    def of(cls, extra: str) -> "MissingExtraError":
+        """Return the error for one extra."""
+        return cls(f"The packages of kelarec[{extra}] are not installed.", advice=f"pip install 'kelarec[{extra}]'")

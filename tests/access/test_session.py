@@ -7,15 +7,13 @@ from typing import Any, Final
 from uuid import UUID
 
 import pytest
-from attrs import evolve
-from sqlalchemy import delete
 
+from catalog_refusal import refusing_inserts
 from kelarec import Archive, Chat, Duty, DutyKind, Recording, StaffId, System
 from kelarec.access.session import Session
 from kelarec.audit.entries import Entry, EntryKind
-from kelarec.domain.codes import State
+from kelarec.domain.recording import Restriction
 from kelarec.errors import CatalogError, ClosedError, DeniedError, ExpiredError, InvalidValueError
-from kelarec.storage import catalog_tables as tables
 from kelarec.storage.recordings import Recordings
 from kelarec.storage.vault import Vault
 from kelarec.testing.builders import make_contact, make_identity_code, make_person, make_staff_member, make_wav
@@ -54,9 +52,8 @@ def restrict(vault: Vault, recording: Recording) -> None:
     with vault.database.begin() as connection:
         opened = recordings.find_one(connection, recording.id)
         assert opened is not None
-        record = evolve(opened.record, recording=evolve(recording, state=State.RESTRICTED))
-        connection.execute(delete(tables.recordings))
-        recordings.insert(connection, recordings.write_record(record, opened.data_key))
+        record = opened.record.restrict(Restriction(reason="Accuracy is checked", since=USUAL_START, by="clerk"))
+        recordings.replace(connection, recordings.write_record(record, opened.data_key))
 
 
 def test_the_adviser_finds_sees_and_hears(
@@ -239,11 +236,5 @@ def test_a_call_is_no_chat(session: Session, call: Recording, chat: Recording) -
 @pytest.mark.parametrize("use", [*USES.values(), lambda session, _: session.find(AINO)], ids=[*USES, "find"])
 def test_what_cannot_be_logged_is_not_done(memory_vault: Vault, session: Session, call: Recording, use: Use) -> None:
     """No plaintext before its log entry is durable: if the log refuses, nothing is given (section 10)."""
-    with memory_vault.database.begin() as connection:
-        connection.exec_driver_sql("CREATE TRIGGER full BEFORE INSERT ON entries BEGIN SELECT RAISE(FAIL, 'full'); END")
-    try:
-        with pytest.raises(CatalogError, match="full"):
-            use(session, call.id)
-    finally:
-        with memory_vault.database.begin() as connection:
-            connection.exec_driver_sql("DROP TRIGGER full")
+    with refusing_inserts(memory_vault.database, "waiting"), pytest.raises(CatalogError, match="no place"):
+        use(session, call.id)

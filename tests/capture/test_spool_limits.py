@@ -17,6 +17,7 @@ from kelarec.capture import drain
 from kelarec.errors import SpoolFullError, StorageError
 from kelarec.storage import spool
 from kelarec.storage.objects import ObjectPlace
+from kelarec.storage.objects.contract import OneByOne
 from kelarec.storage.recordings import Recordings
 from kelarec.storage.sealing import SealedReader
 from kelarec.testing.builders import make_contact
@@ -29,7 +30,7 @@ STEREO: Final = AudioForm(channels=2)
 SOUND: Final = bytes(range(250)) * 64
 
 
-class StoppableObjects:
+class StoppableObjects(OneByOne):
     """An object place that can be stopped and started again, as a store that is away."""
 
     def __init__(self, place: ObjectPlace) -> None:
@@ -82,6 +83,11 @@ class StoppableObjects:
         """See `ObjectPlace.delete`."""
         self._require()
         self._place.delete(path)
+
+    def delete_unfinished(self, prefix: str) -> None:
+        """See `ObjectPlace.delete_unfinished`."""
+        self._require()
+        self._place.delete_unfinished(prefix)
 
 
 def read_content(archive: Archive, recording_id: object) -> bytes:

@@ -9,6 +9,7 @@ import pytest
 from attrs import evolve
 from sqlalchemy import func, select
 
+from catalog_refusal import refusing_inserts
 from kelarec import Archive, Chat, Direction, Kind, Recording, StaffId, StaffMember, State, System
 from kelarec.audit.entries import EntryKind
 from kelarec.errors import (
@@ -45,17 +46,16 @@ Listing = tuple[list[str], int, int, int]
 def list_everything(disk: "Disk", vault: Vault) -> Listing:
     """Return every file and folder of the objects, and the number of rows, tokens and entries of stored recordings."""
     with vault.database.begin() as connection:
-        stored = select(func.count()).where(tables.entries.c.kind == EntryKind.RECORDING_STORED.value)
-        counts = [
-            connection.execute(each).scalar_one()
-            for each in (
-                select(func.count()).select_from(tables.recordings),
-                select(func.count()).select_from(tables.tokens),
-                stored,
-            )
-        ]
+        rows, tokens = (
+            connection.execute(select(func.count()).select_from(table)).scalar_one()
+            for table in (tables.recordings, tables.tokens)
+        )
+        entries = sum(
+            connection.execute(select(func.count()).where(log.c.kind == EntryKind.RECORDING_STORED.value)).scalar_one()
+            for log in (tables.entries, tables.waiting)
+        )
     below = disk.objects / "recordings"
-    return sorted(str(path.relative_to(below)) for path in below.rglob("*")), counts[0], counts[1], counts[2]
+    return sorted(str(path.relative_to(below)) for path in below.rglob("*")), rows, tokens, entries
 
 
 @pytest.fixture
@@ -178,9 +178,7 @@ def test_a_file_that_breaks_leaves_nothing(disk_archive: Archive, error: BaseExc
 @pytest.mark.usefixtures("unchanged")
 def test_a_catalog_that_refuses_leaves_nothing(disk_archive: Archive, vault: Vault) -> None:
     """If the row cannot be written, the objects that were go too: a recording is whole or not there."""
-    with vault.database.begin() as connection:
-        connection.exec_driver_sql("CREATE TRIGGER full BEFORE INSERT ON tokens BEGIN SELECT RAISE(FAIL, 'full'); END")
-    with pytest.raises(CatalogError, match="full"):
+    with refusing_inserts(vault.database, "tokens"), pytest.raises(CatalogError, match="no place"):
         disk_archive.capture.store(make_contact(), ended_at=USUAL_START + SECOND, content=WAV, by=RECORDER)
 
 

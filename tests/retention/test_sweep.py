@@ -225,10 +225,11 @@ def test_log_entries_last_five_years_and_then_tell_nothing(disk_archive: Archive
     assert swept.log_entries >= 3  # created, enrolled, stored
     assert list_told() == []
     with vault.database.begin() as connection:
-        rows = connection.execute(
-            select(tables.entries).where(tables.entries.c.ends_on <= swept.kept_through.toordinal())
-        )
-        told = [(row.actor, row.recording_id, row.payload) for row in rows]
+        told = [
+            (row.actor, row.recording_id, row.payload)
+            for log in (tables.entries, tables.waiting)
+            for row in connection.execute(select(log).where(log.c.ends_on <= swept.kept_through.toordinal()))
+        ]
     assert told == [("", None, b"")] * swept.log_entries
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from sqlalchemy import select
 
+from catalog_refusal import refusing_inserts
 from kelarec import (
     AccessRequest,
     Archive,
@@ -24,6 +25,7 @@ from kelarec.audit.entries import Entry, EntryKind
 from kelarec.errors import CatalogError, DeniedError, InvalidValueError, NaiveInstantError, RequestError
 from kelarec.storage import catalog_tables as tables
 from kelarec.storage.json_form import from_json
+from kelarec.storage.requests import RequestRecord
 from kelarec.storage.vault import Vault
 from kelarec.testing.builders import make_person, make_staff_member
 from kelarec.testing.clock import USUAL_START
@@ -75,7 +77,7 @@ def test_all_five_rights_are_received_sealed_and_logged(
     (path,) = [path for path in disk.list_files() if "/requests/" in path]
     envelope = (disk.folder / path).read_bytes()
     opened = vault.open_envelope(vault.subject("request", str(received.id)), envelope)
-    assert from_json(opened, SubjectRequest) == request_
+    assert from_json(opened, RequestRecord).request == request_
     with vault.database.begin() as connection:
         assert connection.execute(select(tables.requests.c.request)).scalars().all() == [envelope]
     (entry,) = list_received(disk_archive)
@@ -137,10 +139,8 @@ def test_what_is_no_request_cannot_be_built(build: Callable[[], object], error: 
 
 def test_if_the_catalog_refuses_nothing_is_kept(disk_archive: Archive, vault: Vault, disk: "Disk") -> None:
     """A request is in the catalog, on disk and in the log, or in none of them."""
-    with vault.database.begin() as connection:
-        connection.exec_driver_sql("CREATE TRIGGER full BEFORE INSERT ON requests BEGIN SELECT RAISE(FAIL, 'no'); END")
     before = sorted(disk.objects.rglob("*"))
-    with pytest.raises(CatalogError):
+    with refusing_inserts(vault.database, "requests"), pytest.raises(CatalogError):
         disk_archive.rights.receive(make_request(), by=FRONT_DESK)
     assert sorted(disk.objects.rglob("*")) == before
     assert list_received(disk_archive) == []

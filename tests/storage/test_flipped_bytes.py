@@ -15,6 +15,7 @@ from kelarec import AccessRequest, Archive, Place, Recording, StaffId, System
 from kelarec.errors import IntegrityError, KelarecError
 from kelarec.storage.description import read_description, read_register
 from kelarec.storage.engine import open_database, require_schema
+from kelarec.storage.key_tree import name_leaf
 from kelarec.storage.keyring import Keyring
 from kelarec.storage.objects import FolderObjects
 from kelarec.storage.recordings import Recordings
@@ -33,7 +34,7 @@ CLASSES: Final = {
     "description": r"archive/archive\.json",
     "register": r"archive/registers/[^/]+/register-\w+",
     "staff": r"archive/staff/[^/]+/member-\w+",
-    "request": r"archive/requests/[^/]+/request-\w+",
+    "request": r"archive/requests/[^/]+/request-\d+-\w+",
     "record": r"archive/recordings/[^/]+/[^/]+/record-1-\w+",
     "content": r"archive/recordings/[^/]+/[^/]+/audio-\w+",
     "catalog": r"archive\.catalog\.sqlite(-journal)?",
@@ -41,6 +42,7 @@ CLASSES: Final = {
     "ring key": r"keys/ring\.key",
     "standing keys": r"keys/standing\.key",
     "keys of a date": r"keys/days/[-\d]+\.key",
+    "nodes of a date": r"keys/days/[-\d]+/[\da-f]{2}\.nodes",
     "signing key": r"keys/signing\.key",
     "log": r"archive/audit/.+",  # public tiles, which tests/audit hold against their verifier
 }
@@ -48,13 +50,17 @@ CLASSES: Final = {
 
 @pytest.fixture
 def call(disk_archive: Archive, disk: "Disk") -> Recording:
-    """A call of two and a half chunks on disk, with an adviser and a request beside it."""
+    """A call of two and a half chunks on disk, with an adviser and a request beside it, and a neighbour erased."""
     disk_archive.staff.enrol(make_staff_member(), by=RECORDER)
     request = AccessRequest(person=make_person(), channel="telephone", received_at=disk.clock())
     disk_archive.rights.receive(request, by=RECORDER)
     wav = make_wav(2.5 * CHUNK / 16_000)
     ended_at = disk.clock() + timedelta(seconds=2)
-    return disk_archive.capture.store(make_contact(), ended_at=ended_at, content=wav, by=RECORDER)
+    call = disk_archive.capture.store(make_contact(), ended_at=ended_at, content=wav, by=RECORDER)
+    branch = name_leaf(str(call.id))[:2]
+    neighbour = next(name for name in map(str, range(9999)) if name_leaf(name).startswith(branch))
+    disk_archive._vault.keyring.puncture(call.kept_through, [neighbour])
+    return call
 
 
 def one_of(disk: "Disk", kind: str) -> Path:
@@ -111,9 +117,10 @@ def test_in_the_description(disk: "Disk") -> None:
     assert flip(disk.objects / "archive.json", lambda: disk.open().close(), bits=None) == []
 
 
-@pytest.mark.usefixtures("call")
-@pytest.mark.parametrize("kind", ["root key", "ring key", "standing keys", "keys of a date", "signing key"])
-def test_in_the_keys(disk: "Disk", vault: Vault, kind: str) -> None:
+@pytest.mark.parametrize(
+    "kind", ["root key", "ring key", "standing keys", "keys of a date", "nodes of a date", "signing key"]
+)
+def test_in_the_keys(disk: "Disk", vault: Vault, call: Recording, kind: str) -> None:
     """Any one flipped bit in a file of keys is found before a key is used (Art. 32(1)(b))."""
     path = one_of(disk, kind)
 
@@ -124,8 +131,11 @@ def test_in_the_keys(disk: "Disk", vault: Vault, kind: str) -> None:
             keyring.get_signing_seed()
         elif kind in {"standing keys", "keys of a date"}:
             keyring.get(path.stem)
+        elif kind == "nodes of a date":
+            keyring.get_leaf(call.kept_through, str(call.id))
 
-    assert flip(path, read_keys) == []
+    bits = None if kind == "nodes of a date" else EVERY_BIT  # it is large
+    assert flip(path, read_keys, bits=bits) == []
 
 
 @pytest.mark.usefixtures("call")
@@ -204,6 +214,7 @@ def test_in_a_row_of_the_catalog(
 ) -> None:
     """One flipped bit in a recording's row is found when the row is used: it must equal its sealed record."""
     clear, sealed = row_of(disk, call)
+    disk_archive.audit._background.stop()  # or the tree would grow on a catalog whose bytes are put back
     with disk_archive.session(by=VEIKKO, purpose="verify-service-event", matter="KELA-1") as session:
 
         def use() -> None:

@@ -140,7 +140,7 @@ def _back_up_within_a_write(disk: "Disk") -> None:
     """Copy everything while the catalog is being written, when old rows stand in its journal."""
     with closing(sqlite3.connect(disk.catalog, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
-        for table in ("recordings", "tokens", "staff", "requests", "entries"):
+        for table in ("recordings", "tokens", "staff", "requests", "entries", "waiting"):
             connection.execute(f"DELETE FROM {table}")  # noqa: S608  names of our own tables
         journal = Path(f"{disk.catalog}-journal")
         assert journal.stat().st_size > 0

@@ -180,3 +180,46 @@ def test_a_medium_that_refuses_is_named(tmp_path: Path) -> None:
         FolderObjects(tmp_path).write(PATH, [b"one"])
     assert list_files(tmp_path) == ["recordings"]
     assert (tmp_path / "recordings").read_bytes() == b"a file"
+
+
+MANY: Final = {f"days/{number}.key": bytes([number]) for number in range(40)} | {"elsewhere/one": b"one"}
+
+
+def test_many_are_written_as_one_is(place: ObjectPlace) -> None:
+    """Many small objects written at once are there whole; what was there before stays as it was (Art. 5(1)(f))."""
+    place.write("days/7.key", [b"first"])
+    place.write_many(MANY)
+    assert {path: place.read(path) for path in place.iter_paths()} == MANY | {"days/7.key": b"first"}
+    place.write_many({})
+
+
+@pytest.mark.parametrize("count", [1, 41])
+def test_many_are_replaced_as_one_is(place: ObjectPlace, count: int) -> None:
+    """Objects replaced at once hold the new content, whether they were there before or not."""
+    place.write("days/0.key", [b"first"])
+    wanted = dict(list(MANY.items())[:count])
+    place.replace_many(wanted)
+    assert {path: place.read(path) for path in place.iter_paths()} == wanted
+
+
+@pytest.mark.parametrize("how", ["write_many", "replace_many"])
+def test_many_that_cannot_be_written_leave_nothing_unfinished(tmp_path: Path, how: str) -> None:
+    """If one of many cannot be written it is named, and nothing half-written stays behind (fault 5)."""
+    place = FolderObjects(tmp_path)
+    (tmp_path / "elsewhere").write_bytes(b"a file, so no folder")
+    with pytest.raises(StorageError):
+        getattr(place, how)(MANY)
+    assert not [path for path in list_files(tmp_path) if path.endswith(".part")]
+
+
+def test_unfinished_writes_are_removed_by_prefix(tmp_path: Path) -> None:
+    """What dead processes left of some objects is removed, theirs alone, and no object with it."""
+    place = FolderObjects(tmp_path)
+    place.write_many(MANY)
+    left = [tmp_path / "days" / name for name in ("1.key.9-9.part", "10.key.9-9.part", "2.key.9-9.part")]
+    for each in left:
+        each.write_bytes(b"half")
+    place.delete_unfinished("days/1")
+    assert [each.exists() for each in left] == [False, False, True]
+    place.delete_unfinished("nowhere/at/all")
+    assert len(list(place.iter_paths())) == len(MANY)

@@ -44,9 +44,7 @@ def open_sealed(
     sealed: bytes, length: int, *, key: bytes = KEY, context: bytes = CONTEXT, guard: Callable[[], None] = lambda: None
 ) -> SealedReader:
     """Open a sealed object that lies in memory."""
-    return SealedReader(
-        key, context, lambda start, stop: sealed[start:stop], size=len(sealed), length=length, guard=guard
-    )
+    return SealedReader(key, context, lambda start, stop: sealed[start:stop], length=length, guard=guard)
 
 
 def read_to_end(sealed: bytes, length: int) -> bytes:

@@ -28,13 +28,9 @@ class AudioReader(SealedReader):
         self._form = self.get_format()
         self._report = report
 
-    def read(self, size: int | None = -1, /) -> bytes:
-        """Read up to so many bytes of the WAV file; see `SealedReader.read`."""
-        start = self.tell()
-        content = super().read(size)
-        if self._form is not None and content:
-            self._ranges = merge_ranges([*self._ranges, *_seconds(self._form, start, start + len(content))])
-        return content
+    def _note_read(self, start: int, stop: int) -> None:
+        if self._form is not None:
+            self._ranges = merge_ranges([*self._ranges, *_seconds(self._form, start, stop)])
 
     def get_format(self) -> WavFormat:
         """Return what the WAV header says; the position stays."""

@@ -3,14 +3,15 @@
 Each act is decided anew by the access rule, and its log entry is durable before anything is given.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Final
+from typing import Final, Unpack
 from uuid import UUID
 
 from sqlalchemy import delete
 
+from kelarec.access.finding import Finding, Page
 from kelarec.access.reader import AudioReader, Heard
 from kelarec.audit.consultations import Consultation, coarsen_ranges, format_ranges, to_consultations
 from kelarec.audit.entries import EntryKind
@@ -19,6 +20,7 @@ from kelarec.domain.access_rule import Clause, SessionTerms, decide
 from kelarec.domain.chat import Chat
 from kelarec.domain.people import Identifier
 from kelarec.domain.recording import Part, Recording, RecordingDetails
+from kelarec.domain.references import SearchTerm
 from kelarec.domain.register import Register
 from kelarec.domain.staff_acts import Act
 from kelarec.errors import ClosedError, DeniedError, ExpiredError, InvalidValueError, SpooledError
@@ -27,6 +29,7 @@ from kelarec.storage import catalog_tables as tables
 from kelarec.storage.json_form import from_json
 from kelarec.storage.recordings import OpenedRecord, Recordings
 from kelarec.storage.sealing import SealedReader
+from kelarec.storage.search import Criteria, Search
 from kelarec.storage.staff_directory import StaffDirectory
 from kelarec.storage.vault import Vault
 
@@ -50,34 +53,50 @@ class Session(AbstractContextManager["Session"]):
     def __repr__(self) -> str:
         return f"Session({self.terms.id}, by={self.terms.staff_id}, purpose={self.terms.purpose!r})"
 
-    def find(self, identifier: Identifier) -> list[Recording]:
-        """Return the clear facts of the recordings about whoever has an identifier, oldest first.
+    def find(self, *terms: SearchTerm, **criteria: Unpack[Criteria]) -> list[Recording]:
+        """Return the clear facts of recordings, oldest first.
 
         Recordings that this session may not use are left out; how many were is in the log.
 
+        Args:
+            *terms: Identifiers of one person, a `MatterReference` or a `ContactId`; whatever any of them finds.
+            **criteria: What shall hold besides; see `kelarec.storage.search.Search`.
+
         Raises:
             DeniedError: The session may look nobody up.
+            InvalidValueError: A term is not parsed, or nothing is said of what is looked for.
             CatalogError: The catalog or its log cannot be written: there is no unlogged look-up.
         """
-        if not isinstance(identifier, Identifier):
-            raise InvalidValueError(
-                "A look-up takes a parsed identifier.",
-                advice="Such as PersonalIdentityCode, PhoneNumber, EmailAddress.",
-            )
+        return self._finding().find_all(Search(terms=terms, **criteria))
+
+    def find_page(
+        self, *terms: SearchTerm, cursor: str | None = None, size: int = 50, **criteria: Unpack[Criteria]
+    ) -> Page:
+        """Return a page of what `find` would return, and the cursor of the next one.
+
+        Raises:
+            CursorError: The cursor is none of this search.
+            DeniedError, InvalidValueError, CatalogError: As `find`.
+        """
+        return self._finding().find_page(Search(terms=terms, **criteria), cursor=cursor, size=size)
+
+    def iter_found(self, *terms: SearchTerm, **criteria: Unpack[Criteria]) -> Iterator[Recording]:
+        """Go through what `find` would return without holding it all; an error of it may come at any step."""
+        return self._finding().iter_found(Search(terms=terms, **criteria))
+
+    def count(self, *terms: SearchTerm, **criteria: Unpack[Criteria]) -> int:
+        """Return how many recordings `find` would return; each of them is decided about, so it takes as long."""
+        return sum(1 for _ in self.iter_found(*terms, **criteria))
+
+    def _finding(self) -> Finding:
         self._require(Act.FIND)
-        with self._vault.database.begin() as connection:
-            found = self._recordings.find(connection, identifier)
-        allowed = [opened for opened in found if self._clause_against(Act.FIND, opened) is None]
-        self._log.write(
-            self._log.new_entry(
-                EntryKind.LOOKED_UP,
-                self.terms.staff_id,
-                terms=self.terms,
-                found=str(len(allowed)),
-                left_out=str(len(found) - len(allowed)),
-            )
+        return Finding(self._vault, lambda opened: self._clause_against(Act.FIND, opened), self._report_found)
+
+    def _report_found(self, found: int, left_out: int) -> None:
+        entry = self._log.new_entry(
+            EntryKind.LOOKED_UP, self.terms.staff_id, terms=self.terms, found=str(found), left_out=str(left_out)
         )
-        return [opened.record.recording for opened in allowed]
+        self._log.write(entry)
 
     def get_details(self, recording_id: UUID) -> RecordingDetails:
         """Return who took part in a recording and what it was about.
@@ -130,7 +149,7 @@ class Session(AbstractContextManager["Session"]):
         with self._recordings.open_part(opened, part, self._guard(recording_id), SealedReader) as reader:
             return from_json(reader.read(), Chat)
 
-    def list_consultations(self, identifier: Identifier) -> tuple[Consultation, ...]:
+    def list_consultations(self, *identifiers: Identifier) -> tuple[Consultation, ...]:
         """Return every use of the recordings that this session may find about whoever has an identifier.
 
         One for each session and recording, with date, purpose and the seconds heard, without the names of staff; what
@@ -141,7 +160,7 @@ class Session(AbstractContextManager["Session"]):
 
         Source: Art. 15(1); C-579/21.
         """
-        found = self.find(identifier)
+        found = self.find(*identifiers)
         return to_consultations(self._log.get_uses(recording.id for recording in found))
 
     def end(self) -> None:

@@ -54,7 +54,7 @@ class Sessions:
         )
         subject = self._vault.subject("session", str(terms.id))
         ends_on = helsinki_date(terms.ends_at)
-        self._vault.keyring.get_or_make(ends_on)
+        self._vault.keyring.get_or_make(ends_on, now)
         data_key = make_data_key(self._vault.keyring, ends_on.isoformat(), subject, self._vault.randomness)
         with self._log.transaction(self._log.new_entry(EntryKind.SESSION_BEGUN, by, terms=terms)) as connection:
             connection.execute(

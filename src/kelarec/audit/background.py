@@ -20,6 +20,7 @@ class Background:
         self._guard = threading.Lock()
         self._timer: threading.Timer | None = None
         self._is_stopped = False
+        self._busy = threading.Lock()
 
     def wake(self) -> None:
         """See to it that the work is done soon; returns at once."""
@@ -36,11 +37,17 @@ class Background:
             timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()
-            timer.join()
+        with self._busy:  # what has begun is waited for
+            pass
 
     def _run(self) -> None:
         with self._guard:
             self._timer = None
+        with self._busy:
+            if not self._is_stopped:
+                self._do()
+
+    def _do(self) -> None:
         try:
             self._work()
         except KelarecError as error:

@@ -35,7 +35,12 @@ class EntryKind(StrEnum):
     DENIED = "denied"
     REQUEST_RECEIVED = "request-received"
     KEYS_DESTROYED = "keys-destroyed"
+    EMPTY_KEYS_DESTROYED = "empty-keys-destroyed"
+    LEAF_DESTROYED = "leaf-destroyed"
+    DESTROYED_AGAIN = "destroyed-again"
     LOG_READ = "log-read"
+    ROOT_KEY_ROTATION = "root-key-rotation"
+    DATA_KEY_EXPORTED = "data-key-exported"
 
 
 def _to_texts(facts: "dict[str, str]") -> "dict[str, str]":

@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from attrs import frozen
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, literal, select, update
 
 from kelarec.audit.note import sign_note
 from kelarec.audit.proofs import verify_consistency
@@ -205,26 +205,20 @@ class Integrator:
             )
 
     def _number_waiting(self, connection: Connection, size: int) -> None:
-        """Give waiting entries the next numbers."""
+        """Move waiting entries to the end of the log, which numbers them."""
         self._vault.database.take_turn(connection, "numbering")
-        entries = tables.entries.c
+        entries, waiting = tables.entries.c, tables.waiting.c
         highest = connection.execute(select(func.max(entries.leaf_index))).scalar_one_or_none()
         following = 0 if highest is None else highest + 1
         if following - size >= LONGEST_BATCH:
             return
-        # By whether they have a number, never by position: positions do not become visible in their order.
-        waiting = (
-            select(entries.position, (func.row_number().over(order_by=entries.position) - 1).label("offset"))
-            .where(entries.leaf_index.is_(None))
-            .order_by(entries.position)
-            .limit(LONGEST_BATCH)
-            .subquery()
-        )
-        connection.execute(
-            update(tables.entries)
-            .where(entries.position == waiting.c.position)
-            .values(leaf_index=following + waiting.c.offset)
-        )
+        # By what waits, never by position: positions do not become visible in their order.
+        names = [column.name for column in entries if column.name != "leaf_index"]
+        index = literal(following - 1) + func.row_number().over(order_by=waiting.position)
+        numbered = select(index, *(waiting[name] for name in names)).order_by(waiting.position).limit(LONGEST_BATCH)
+        connection.execute(insert(tables.entries).from_select(["leaf_index", *names], numbered))
+        moved = select(entries.id).where(entries.leaf_index >= following)
+        connection.execute(delete(tables.waiting).where(waiting.id.in_(moved)))
 
     def _read_numbered(self, connection: Connection, size: int) -> list[Any]:
         entries = tables.entries.c
@@ -253,11 +247,12 @@ class Integrator:
         if head is not None:
             self._prove_consistent(head.checkpoint, checkpoint)
         note = sign_note(checkpoint.to_text(), self.origin, self._signing_key)
-        self._write_same(f"{FOLDER}/checkpoints/{checkpoint.size:020}", note)
-        note = self._show_witnesses(note)
+        shown = self._show_witnesses(note)
         self._require_lease()
-        self._vault.objects.replace(f"{FOLDER}/checkpoint", note)
-        return TreeHead(checkpoint, note)
+        self._vault.objects.replace(f"{FOLDER}/checkpoint", shown)
+        # Kept after it is published: who lists what was kept and then reads the newest never finds that one older.
+        self._write_same(f"{FOLDER}/checkpoints/{checkpoint.size:020}", note)
+        return TreeHead(checkpoint, shown)
 
     def _prove_consistent(self, older: Checkpoint, newer: Checkpoint) -> None:
         try:

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, Select, func, insert, literal, select, text, union_all
 
 from kelarec.audit.background import Background
 from kelarec.audit.consultations import CONSULTING
@@ -21,7 +21,7 @@ from kelarec.domain.register import Register
 from kelarec.domain.staff_acts import Act
 from kelarec.errors import DeniedError, IntegrityError
 from kelarec.storage import catalog_tables as tables
-from kelarec.storage.engine import insert_now
+from kelarec.storage.compiled import insert_now
 from kelarec.storage.recordings import microseconds
 from kelarec.storage.staff_directory import StaffDirectory
 from kelarec.storage.vault import Vault
@@ -31,7 +31,18 @@ LONGEST_WAIT: Final = timedelta(seconds=10)
 _MOST_TRIES: Final = 5
 _TRIES_AT_END: Final = 50
 _PAUSE_AT_END: Final = 0.1
-_INSERT: Final = insert(tables.entries).inline()  # nobody asks for the position, so no server has to return it
+_COLUMNS: Final = [column.name for column in tables.waiting.c if column.name != "position"]
+_INSERT: Final = insert(tables.waiting).inline()  # nobody asks for the position, so no server has to return it
+
+# What is in the tree and what waits for it, in one statement: nothing can move from one to the other meanwhile.
+_HALVES: Final = tuple(
+    select(literal(is_waiting).label("is_waiting"), place.label("place"), *(table.c[name] for name in _COLUMNS))
+    for is_waiting, table, place in (
+        (0, tables.entries, tables.entries.c.leaf_index),
+        (1, tables.waiting, tables.waiting.c.position),
+    )
+)
+_LOG: Final = union_all(*_HALVES).subquery("log")
 
 
 class AuditLog:
@@ -70,7 +81,7 @@ class AuditLog:
     def append(self, connection: Connection, entry: Entry) -> None:
         """Write an entry in a transaction; it is there if and only if the rest of the transaction is."""
         ends_on = self._register.log_retention.last_day(entry.at)
-        key = self._vault.keyring.get_or_make(ends_on).wrapping
+        key = self._vault.keyring.get_or_make(ends_on, self._vault.now()).wrapping
         committed = commit(entry, self._vault.randomness)
         payload = wrap(key, committed.secret, self._context(entry.id), self._vault.randomness)
         insert_now(
@@ -117,9 +128,13 @@ class AuditLog:
         """Make the log of a new archive."""
         self._integrator.begin_log()
 
+    def abandon(self) -> None:
+        """Do no more in the background; what waits is left."""
+        self._background.stop()
+
     def close(self) -> None:
         """Bring what waits into the tree, and do no more in the background."""
-        self._background.stop()
+        self.abandon()
         for _ in range(_TRIES_AT_END):
             if self._integrator.integrate() is not None or not self.count_waiting():
                 return
@@ -148,17 +163,15 @@ class AuditLog:
         Raises:
             ClockError, CatalogMismatchError, ForkedLogError, IntegrityError, StorageError: As `integrate`.
         """
-        entries = tables.entries.c
         with self._vault.database.begin() as connection:
-            oldest = connection.execute(select(func.min(entries.at)).where(entries.leaf_index.is_(None))).scalar_one()
+            oldest = connection.execute(select(func.min(tables.waiting.c.at))).scalar_one()
         if oldest is not None and oldest < microseconds(self._vault.now() - LONGEST_WAIT):
             self._integrator.integrate()
 
     def count_waiting(self) -> int:
         """Return how many entries are not yet under a signed checkpoint's tree."""
         with self._vault.database.begin() as connection:
-            waiting = select(func.count()).where(tables.entries.c.leaf_index.is_(None))
-            return int(connection.execute(waiting).scalar_one())
+            return int(connection.execute(select(func.count()).select_from(tables.waiting)).scalar_one())
 
     def write(self, entry: Entry) -> None:
         """Write an entry that tells of no change in the catalog, such as a grant or a denial.
@@ -226,22 +239,19 @@ class AuditLog:
         """
         self.require_may(by, Act.READ_LOG)
         self.write(self.new_entry(EntryKind.LOG_READ, by))
-        entries = tables.entries.c
-        wanted = select(tables.entries).where(entries.actor != "").order_by(entries.position)
+        wanted = select(_LOG).where(_LOG.c.actor != "")
         for column, value in (
-            (entries.recording_id, None if recording_id is None else recording_id.bytes),
-            (entries.actor, None if actor is None else str(actor)),
-            (entries.purpose, purpose),
+            (_LOG.c.recording_id, None if recording_id is None else recording_id.bytes),
+            (_LOG.c.actor, None if actor is None else str(actor)),
+            (_LOG.c.purpose, purpose),
         ):
             if value is not None:
                 wanted = wanted.where(column == value)
         if since is not None:
-            wanted = wanted.where(entries.at >= microseconds(to_utc(since)))
+            wanted = wanted.where(_LOG.c.at >= microseconds(to_utc(since)))
         if until is not None:
-            wanted = wanted.where(entries.at < microseconds(to_utc(until)))
-        with self._vault.database.begin() as connection:
-            rows = connection.execute(wanted).mappings().all()
-        return (self.open_payload(row) for row in rows)
+            wanted = wanted.where(_LOG.c.at < microseconds(to_utc(until)))
+        return self._iter_chosen(wanted)
 
     def get_uses(self, recording_ids: Iterable[UUID]) -> tuple[Entry, ...]:
         """Return the entries that tell of a use of some recordings, oldest first, for those who were allowed to ask.
@@ -250,12 +260,21 @@ class AuditLog:
             IntegrityError: An entry was altered.
         """
         ids = [each.bytes for each in recording_ids]
-        entries = tables.entries.c
         kinds = sorted(kind.value for kind in CONSULTING)
-        wanted = select(tables.entries).where(entries.recording_id.in_(ids), entries.kind.in_(kinds))
+        return tuple(self._iter_chosen(select(_LOG).where(_LOG.c.recording_id.in_(ids), _LOG.c.kind.in_(kinds))))
+
+    def _iter_chosen(self, wanted: Select[Any]) -> Iterator[Entry]:
         with self._vault.database.begin() as connection:
-            rows = connection.execute(wanted.order_by(entries.position)).mappings().all()
-        return tuple(self.open_payload(row) for row in rows)
+            rows = connection.execute(wanted.order_by(_LOG.c.is_waiting, _LOG.c.place)).mappings().all()
+        return (self.open_payload(row) for row in rows)
+
+    def get_rows_of_dead_keys(self, since: datetime) -> Sequence[Any]:
+        """Return the rows of entries since an instant that tell of destroyed keys or leaves, for `open_payload`."""
+        holds = (tables.tells_of_dead_keys, "at >= :since", "actor != ''")
+        at = {"since": microseconds(to_utc(since))}
+        wanted = union_all(*(half.where(*map(text, holds)) for half in _HALVES)).order_by("is_waiting", "place")
+        with self._vault.database.begin() as connection:
+            return connection.execute(wanted, at).mappings().all()
 
     def open_payload(self, row: Any) -> Entry:  # noqa: ANN401  a mapping of the driver's types
         """Return the entry of a row of the catalog.

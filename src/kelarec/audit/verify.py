@@ -380,7 +380,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         key, *witnesses = (VerificationKey.from_vkey(each) for each in (given.key, *given.witness))
-        older = (file.read_bytes() for file in (*sorted(given.folder.glob("checkpoints/*")), *given.previous))
+        kept = sorted(given.folder.glob("checkpoints/*"))  # listed first: a log at work goes on meanwhile
+        older = (file.read_bytes() for file in (*kept, *given.previous))
         report = verify_log(read, key, witnesses=witnesses, quorum=given.quorum, previous=older)
         said, status = f"{report}\nVerified.\n", 0
     except VerificationError as error:

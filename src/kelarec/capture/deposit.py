@@ -1,11 +1,12 @@
 """Bringing one recording into the archive: its parts first, its record last, then row and log entry together."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final
 from uuid import UUID
 
 from attrs import evolve
+from sqlalchemy import Connection
 
 from kelarec.audit.entries import Entry, EntryKind
 from kelarec.audit.log import AuditLog
@@ -36,18 +37,9 @@ class Deposit:
 
     def add(self, name: str, media_type: str, pieces: Iterable[bytes]) -> Part:
         """Seal one part of the content into the archive, in constant memory."""
-        recording, object_name = self._recording, self._vault.new_object_name(name)
-        length = 0
-
-        def counted() -> Iterator[bytes]:
-            nonlocal length
-            for piece in pieces:
-                length += len(piece)
-                yield piece
-
-        announced = Part(name=name, media_type=media_type, length=1, object_name=object_name)
-        self._recordings.write_part(recording.id, recording.recorded_on, self._data_key, announced, counted())
-        return evolve(announced, length=length)
+        recording = self._recording
+        announced = Part(name=name, media_type=media_type, length=1, object_name=self._vault.new_object_name(name))
+        return self._recordings.write_part(recording.id, recording.recorded_on, self._data_key, announced, pieces)
 
     def require_readable(self, details: RecordingDetails) -> None:
         """Read back every byte of the parts.
@@ -87,6 +79,8 @@ class Deposit:
             raise KeyUnavailableError("The recording was erased, or has expired, while it was in the spool.")
         is_restricted = row is not None and row.record.recording.state is State.RESTRICTED
         recording = evolve(self._recording, state=State.RESTRICTED if is_restricted else State.KEPT)
+        if row is not None:
+            details = evolve(details, restriction=row.record.details.restriction)
         revision = 1 if row is None else row.record.revision + 1
         written = self._recordings.write_record(Record(revision, recording, details), self._data_key)
         try:
@@ -96,11 +90,22 @@ class Deposit:
                 if row is None:
                     self._recordings.insert(connection, written)
                 else:
+                    self._require_held_key(connection, row)
                     self._recordings.replace(connection, written)
         except ChangedMeanwhileError:
             self._vault.objects.delete(written.path)
             raise
         return recording
+
+    def _require_held_key(self, connection: Connection, row: OpenedRecord) -> None:
+        """Check that a hold placed meanwhile has wrapped this very key."""
+        if row.data_key.bare != self._data_key.bare and self._recordings.is_held(connection, self._recording.id):
+            raise ChangedMeanwhileError(f"The recording {self._recording.id} was held meanwhile.")
+
+    def is_held(self) -> bool:
+        """Whether a hold keeps the recording, and so has wrapped its key."""
+        with self._vault.database.begin() as connection:
+            return self._recordings.is_held(connection, self._recording.id)
 
     def find_row(self) -> OpenedRecord | None:
         """Return what the catalog says of the recording, or None if it has no row."""

@@ -257,7 +257,7 @@ class Drain:
     def _abandon(self, take: Take, reason: str) -> None:
         with self._catalog_turn:
             take.had_row = True  # and must not get one any more
-            self._rows.remove(take.recording_id, parse_actor(take.story.by), reason)
+            self._rows.remove(take.recording, parse_actor(take.story.by), reason)
         self._spool.wipe(take.spooled)
         self._on_gone(take)
         ended_at = take.story.ended_at or take.recording.ended_at

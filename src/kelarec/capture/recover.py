@@ -135,7 +135,9 @@ class Recovery:
         )
         leftover = Deposit(self._vault, self._log, recording, data_key)
         leftover.discard_unless_committed()  # what the dead process may have written before its commit
-        sealed = seal_in(self._vault, self._log, taken, None, parse_actor(story.by))
+        # A hold has wrapped the key that it met: what is held goes on under that key, all else gets a new one.
+        kept_key = data_key if row is not None and leftover.is_held() else None
+        sealed = seal_in(self._vault, self._log, taken, kept_key, parse_actor(story.by))
         return Recovered(recording=sealed, cut=story.cut)
 
     def _find_place(self, head: Head, row: OpenedRecord | None) -> tuple[int, UUID | None]:
@@ -146,6 +148,7 @@ class Recovery:
             return self._rows.find_place(connection, head.recording, head.story.contact.contact_id)
 
     def _remove_row(self, recording_id: UUID, story: TakeStory | None, reason: str) -> None:
-        if find_row(self._vault, recording_id) is not None:
+        row = find_row(self._vault, recording_id)
+        if row is not None:
             by = parse_actor("system:recovery" if story is None else story.by)
-            self._rows.remove(recording_id, by, reason)
+            self._rows.remove(row.record.recording, by, reason)

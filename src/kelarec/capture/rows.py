@@ -12,8 +12,9 @@ from kelarec.capture.sealing_in import make_details
 from kelarec.capture.take import Take
 from kelarec.domain.people import Actor, StaffId, System
 from kelarec.domain.recording import Recording, RecordingDetails
-from kelarec.errors import KeyUnavailableError
+from kelarec.domain.references import ContactId
 from kelarec.storage.recordings import Record, Recordings
+from kelarec.storage.search import Search, Searcher
 from kelarec.storage.vault import Vault
 
 
@@ -24,6 +25,7 @@ class SpooledRows:
         self._vault = vault
         self._log = log
         self._recordings = Recordings(vault)
+        self._searcher = Searcher(vault, self._recordings)
 
     def register(self, takes: Sequence[Take]) -> None:
         """Make the rows of takes that have none, and bring those of others up to date, in one transaction.
@@ -64,26 +66,25 @@ class SpooledRows:
             return
         recording, details = _describe(take, self._vault)
         recording = evolve(recording, state=row.record.recording.state)
+        details = evolve(details, restriction=row.record.details.restriction)
         record = Record(row.record.revision + 1, recording, details)
         self._recordings.replace(connection, self._recordings.seal_spooled_record(record, take.data_key))
 
     def find_place(self, connection: Connection, recording: Recording, contact_id: str) -> tuple[int, UUID | None]:
         """Return which piece of its contact a recording is, and the recording of the piece before it."""
-        try:
-            found = self._recordings.find_pieces(connection, contact_id, recording.kept_through)
-        except KeyUnavailableError:
-            return 1, None
+        pieces = Search(terms=frozenset([ContactId(contact_id)]), kept_through=recording.kept_through)
+        found = self._searcher.find_page(connection, pieces).opened
         earlier = [each.record for each in found if each.record.recording.id != recording.id]
         if not earlier:
             return 1, None
         newest = max(earlier, key=lambda record: record.details.piece)
         return newest.details.piece + 1, newest.recording.id
 
-    def remove(self, recording_id: UUID, by: Actor, reason: str) -> None:
+    def remove(self, recording: Recording, by: Actor, reason: str) -> None:
         """Remove the row of a take that was abandoned, and say so in the log."""
-        entry = self._log.new_entry(EntryKind.RECORDING_ABANDONED, by, recording_id=recording_id, reason=reason)
+        entry = self._log.new_entry(EntryKind.RECORDING_ABANDONED, by, recording_id=recording.id, reason=reason)
         with self._log.transaction(entry) as connection:
-            self._recordings.remove_row(connection, recording_id)
+            self._recordings.delete_row(connection, recording)
 
 
 def _describe(take: Take, vault: Vault) -> tuple[Recording, RecordingDetails]:

@@ -141,4 +141,4 @@ def _links(duty: Duty, terms: SessionTerms, staff: StaffMember, details: Recordi
 
 
 def _is_about(staff: StaffMember, details: RecordingDetails) -> bool:
-    return any(person.identity_code == staff.identity_code for person in details.contact.persons)
+    return any(staff.identity_code in person.identifiers for person in details.contact.persons)

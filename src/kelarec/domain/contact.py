@@ -10,6 +10,7 @@ from kelarec.domain.codes import Direction, Kind, is_code, to_direction, to_kind
 from kelarec.domain.free_text import require_impersonal, require_text
 from kelarec.domain.instants import to_utc
 from kelarec.domain.people import Person, StaffId
+from kelarec.domain.references import ContactId, MatterReference, SearchTerm
 from kelarec.errors import InvalidValueError
 
 
@@ -69,3 +70,10 @@ class Contact:
     def persons(self) -> tuple[Person, ...]:
         """Everyone the contact is about; advisers and support experts are staff and not among them."""
         return (() if self.customer is None else (self.customer,)) + self.others
+
+    @property
+    def search_terms(self) -> tuple[SearchTerm, ...]:
+        """Everything the contact can be found by, in a fixed order."""
+        of_persons = tuple(identifier for person in self.persons for identifier in person.identifiers)
+        of_case = () if self.matter is None else (MatterReference(self.matter),)
+        return (*of_persons, *of_case, ContactId(self.contact_id))

@@ -4,9 +4,10 @@ No ``repr`` here shows a name, a number or an address whole: logs and tracebacks
 """
 
 import re
+from collections.abc import Iterable
 
 from attrs import field, frozen
-from attrs.validators import instance_of, optional
+from attrs.validators import deep_iterable, instance_of, optional
 
 from kelarec.domain.free_text import require_text
 from kelarec.domain.identity_code import PersonalIdentityCode, contains_identity_code
@@ -90,9 +91,16 @@ class Address:
         return "Address('…')"
 
 
+def _to_former(codes: Iterable[PersonalIdentityCode]) -> tuple[PersonalIdentityCode, ...]:
+    return tuple(codes)
+
+
 @frozen(repr=False)
 class Person:
     """The data subject (rekisteröity), known by as much as the contact told.
+
+    Attributes:
+        former_identity_codes: Those the person had before the present one; the person is found by them as well.
 
     Raises:
         InvalidValueError: Nothing at all is known, so nobody could ever be found by it.
@@ -105,11 +113,14 @@ class Person:
     phone_number: PhoneNumber | None = field(default=None, kw_only=True, validator=optional(instance_of(PhoneNumber)))
     email: EmailAddress | None = field(default=None, kw_only=True, validator=optional(instance_of(EmailAddress)))
     address: Address | None = field(default=None, kw_only=True, validator=optional(instance_of(Address)))
+    former_identity_codes: tuple[PersonalIdentityCode, ...] = field(
+        default=(), kw_only=True, converter=_to_former, validator=deep_iterable(instance_of(PersonalIdentityCode))
+    )
 
     def __attrs_post_init__(self) -> None:
         if self.name is not None:
             require_text(self.name, "name")
-        if not any((self.name, self.identity_code, self.phone_number, self.email, self.address)):
+        if not any((self.name, self.address, *self.identifiers)):
             raise InvalidValueError(
                 "A person of whom nothing is known cannot be recorded.", advice="Leave the person out instead."
             )
@@ -117,7 +128,8 @@ class Person:
     @property
     def identifiers(self) -> "tuple[Identifier, ...]":
         """What the person can be found by, in a fixed order."""
-        return tuple(each for each in (self.identity_code, self.phone_number, self.email) if each is not None)
+        known = (self.identity_code, *self.former_identity_codes, self.phone_number, self.email)
+        return tuple(each for each in known if each is not None)
 
     def __repr__(self) -> str:
         return f"Person(identity_code={self.identity_code!r})"

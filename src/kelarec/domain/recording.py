@@ -1,17 +1,21 @@
 """A recording (tallenne): one call or chat that the archive keeps."""
 
 from datetime import date, datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from attrs import field, frozen
-from attrs.validators import deep_iterable, ge, instance_of, optional
+from attrs.validators import deep_iterable, ge, instance_of, matches_re, optional
 
 from kelarec.domain.codes import Direction, Kind, State, is_code, to_codes
 from kelarec.domain.contact import Contact
+from kelarec.domain.free_text import require_text
 from kelarec.domain.instants import end_of, helsinki_date, to_utc
 from kelarec.domain.people import StaffId
 from kelarec.domain.take import Cut, Gap, Marker, Transfer
 from kelarec.errors import EndBeforeStartError
+
+SEALING: Final = "cobblestone-256"
 
 
 @frozen(kw_only=True)
@@ -77,12 +81,40 @@ class Part:
         media_type: Such as ``audio/wav``.
         length: Bytes of plaintext.
         object_name: The random name of the sealed object.
+        header: The first 56 bytes of the sealed object, salt and commitment, in base64: with it and the length a seek
+            is one request.
+        sealing: The format of the sealed object.
     """
 
     name: str = field(validator=is_code)
     media_type: str = field(validator=instance_of(str))
     length: int = field(validator=[instance_of(int), ge(1)])
     object_name: str = field(validator=is_code)
+    header: str | None = field(default=None, validator=optional(matches_re(r"[A-Za-z0-9+/]{75}=")))
+    sealing: str = field(default=SEALING, validator=is_code)
+
+
+def _to_reason(text: object) -> str:
+    return require_text(text, "reason")
+
+
+@frozen(kw_only=True)
+class Restriction:
+    """Why a recording may only be stored (Art. 18).
+
+    Attributes:
+        reason: In a few words; it is sealed with the details, so it may name a person.
+        since: From which instant on, UTC.
+        by: Who restricted it: a staff id, or ``system:`` and a name.
+
+    Raises:
+        InvalidValueError: The reason is empty or too long.
+        NaiveInstantError: The instant has no time zone.
+    """
+
+    reason: str = field(repr=False, converter=_to_reason)
+    since: datetime = field(converter=to_utc)
+    by: str = field(validator=instance_of(str))
 
 
 @frozen(kw_only=True)
@@ -101,6 +133,7 @@ class RecordingDetails:
         linked_to: The recording it belongs to, such as the call during which support was consulted.
         piece: Counts the recordings of one contact that was cut and taken again, from 1.
         continues: The recording of the piece before this one.
+        restriction: Why it may only be stored, if that is so.
     """
 
     contact: Contact = field(validator=instance_of(Contact), repr=False)
@@ -113,6 +146,7 @@ class RecordingDetails:
     linked_to: UUID | None = field(default=None, validator=optional(instance_of(UUID)))
     piece: int = field(default=1, validator=[instance_of(int), ge(1)])
     continues: UUID | None = field(default=None, validator=optional(instance_of(UUID)))
+    restriction: Restriction | None = field(default=None, validator=optional(instance_of(Restriction)))
 
     @property
     def source(self) -> str:

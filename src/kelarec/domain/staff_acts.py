@@ -14,3 +14,5 @@ class Act(StrEnum):
     ENROL_STAFF = "enrol-staff"
     STORE = "store"
     SWEEP = "sweep"
+    ROTATE_ROOT_KEY = "rotate-root-key"
+    EXPORT_DATA_KEY = "export-data-key"

@@ -32,6 +32,13 @@ class RequestKind(StrEnum):
         return {"access": 15, "rectification": 16, "erasure": 17, "restriction": 18, "objection": 21}[self.value]
 
 
+class RequestState(StrEnum):
+    """Where a request is in its life."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+
+
 def _to_text(text: object) -> str:
     return require_text(text, "text of the request")
 

@@ -183,13 +183,13 @@ _ROLES = (  # configuration: who may do what is the controller's to decide withi
     Role(
         code="data-protection-officer",
         label=Label("tietosuojavastaava", "dataskyddsombud", "data protection officer"),
-        acts=[Act.FIND, Act.DETAILS, Act.OPEN, Act.RECEIVE_REQUEST, Act.READ_LOG],
+        acts=[Act.FIND, Act.DETAILS, Act.OPEN, Act.RECEIVE_REQUEST, Act.READ_LOG, Act.EXPORT_DATA_KEY],
         purposes=[DATA_SUBJECT_RIGHT, LEGAL_CLAIM],
     ),
     Role(
         code="operator",
         label=Label("järjestelmän ylläpitäjä", "systemoperatör", "operator"),
-        acts=[Act.ENROL_STAFF, Act.STORE, Act.SWEEP],
+        acts=[Act.ENROL_STAFF, Act.STORE, Act.SWEEP, Act.ROTATE_ROOT_KEY],
         purposes=[],
     ),
 )

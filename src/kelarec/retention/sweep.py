@@ -5,7 +5,7 @@ killed anywhere is finished by the next one.
 """
 
 from collections.abc import Collection
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from attrs import frozen
@@ -16,14 +16,18 @@ from kelarec.audit.integrator import FOLDER
 from kelarec.audit.log import AuditLog
 from kelarec.domain.instants import end_of, helsinki_date
 from kelarec.domain.people import Actor
+from kelarec.domain.register import Register
 from kelarec.domain.staff_acts import Act
 from kelarec.errors import ClockError
 from kelarec.storage import catalog_tables as tables
+from kelarec.storage.keyring import TURN
+from kelarec.storage.keys_ahead import make_keys_ahead
 from kelarec.storage.recordings import Recordings, microseconds
 from kelarec.storage.vault import Vault
 
 GRACE: Final = timedelta(hours=1)
 MOST_DATES: Final = 3
+_LOG_TABLES: Final = (tables.entries, tables.waiting)
 
 
 @frozen
@@ -44,9 +48,10 @@ class SweptDate:
 class Retention:
     """Ends what is over."""
 
-    def __init__(self, vault: Vault, log: AuditLog) -> None:
+    def __init__(self, vault: Vault, log: AuditLog, register: Register) -> None:
         self._vault = vault
         self._log = log
+        self._register = register
         self._recordings = Recordings(vault)
 
     def sweep(self, *, by: Actor, catch_up: Collection[date] = ()) -> tuple[SweptDate, ...]:
@@ -74,32 +79,48 @@ class Retention:
             )
         swept = tuple(self._sweep_date(day, by) for day in due)
         self._log.wake()
-        for day in [day for day in self._vault.keyring.iter_days() if end_of(day) + GRACE <= now]:
-            self._vault.keyring.destroy(day)  # dates that held no more than sessions
+        self._destroy_empty_keys(now, by)
+        make_keys_ahead(self._vault, self._register)
         with self._vault.database.begin() as connection:
             connection.execute(delete(tables.sessions).where(tables.sessions.c.ends_at <= microseconds(now)))
         return swept
 
     def _find_due(self, today: date) -> list[date]:
-        entries = tables.entries.c
         with self._vault.database.begin() as connection:
             due = set(self._recordings.iter_dates_before(connection, today))
-            told = select(entries.ends_on).where(entries.ends_on < today.toordinal(), entries.actor != "").distinct()
-            due.update(date.fromordinal(each) for each in connection.execute(told).scalars())
+            for log in _LOG_TABLES:
+                told = select(log.c.ends_on).where(log.c.ends_on < today.toordinal(), log.c.actor != "").distinct()
+                due.update(date.fromordinal(each) for each in connection.execute(told).scalars())
         return sorted(due)
 
+    def _destroy_empty_keys(self, now: datetime, by: Actor) -> None:
+        """Destroy the keys of dates that held no more than sessions; whatever held more has died before."""
+        empty = [day for day in self._vault.keyring.iter_days() if end_of(day) + GRACE <= now]
+        for day in empty:
+            self._destroy_keys(day)
+        if empty:
+            through, count = empty[-1].isoformat(), str(len(empty))
+            self._log.write(self._log.new_entry(EntryKind.EMPTY_KEYS_DESTROYED, by, through=through, dates=count))
+
+    def _destroy_keys(self, day: date) -> None:
+        with self._vault.database.begin() as connection:
+            self._vault.database.take_turn(connection, TURN)
+            self._vault.keyring.destroy(day)
+
     def _sweep_date(self, day: date, by: Actor) -> SweptDate:
-        self._vault.keyring.destroy(day)
+        self._destroy_keys(day)
         with self._vault.database.begin() as connection:
             recordings = self._recordings.delete_objects(connection, day)
             for path in list(self._vault.objects.iter_paths(f"{FOLDER}/payloads/{day.isoformat()}")):
                 self._vault.objects.delete(path)
-            entries = tables.entries.c
-            silent = connection.execute(
-                update(tables.entries)
-                .where(entries.ends_on == day.toordinal(), entries.actor != "")
-                .values(actor="", recording_id=None, session_id=None, purpose=None, payload=b"")
-            ).rowcount
+            silent = sum(
+                connection.execute(
+                    update(log)
+                    .where(log.c.ends_on == day.toordinal(), log.c.actor != "")
+                    .values(actor="", recording_id=None, session_id=None, purpose=None, payload=b"")
+                ).rowcount
+                for log in _LOG_TABLES
+            )
             self._recordings.delete_rows(connection, day)
             self._log.append(
                 connection,

@@ -1,10 +1,8 @@
 """Receiving a request: from then on the clock runs."""
 
-import hashlib
 from uuid import UUID
 
 from attrs import field, frozen
-from sqlalchemy import insert
 
 from kelarec.audit.entries import EntryKind
 from kelarec.audit.log import AuditLog
@@ -12,11 +10,9 @@ from kelarec.domain.deadline import Deadline
 from kelarec.domain.people import Actor
 from kelarec.domain.register import Register
 from kelarec.domain.staff_acts import Act
-from kelarec.domain.subject_request import SubjectRequest
+from kelarec.domain.subject_request import RequestState, SubjectRequest
 from kelarec.errors import RequestError
-from kelarec.storage import catalog_tables as tables
-from kelarec.storage.json_form import to_json
-from kelarec.storage.recordings import microseconds
+from kelarec.storage.requests import RequestRecord, Requests
 from kelarec.storage.vault import Vault
 
 
@@ -42,6 +38,7 @@ class Rights:
         self._vault = vault
         self._log = log
         self._register = register
+        self._requests = Requests(vault)
 
     def receive(self, request: SubjectRequest, *, by: Actor) -> ReceivedRequest:
         """Take a request in: sealed, durable, in the log, and with its due date.
@@ -60,29 +57,23 @@ class Rights:
         if request.received_at > self._vault.now():
             raise RequestError("The request was received in the future.", advice="Check the clock that dated it.")
         received = ReceivedRequest(id=self._vault.new_id(), request=request, deadline=request.deadline)
-        path = f"requests/{received.id}/{self._vault.new_object_name('request')}"
-        envelope = self._vault.write_standing(path, self._vault.subject("request", str(received.id)), to_json(request))
+        written = self._requests.write(
+            RequestRecord(
+                id=received.id, revision=1, state=RequestState.OPEN, due_on=received.deadline.due_on, request=request
+            )
+        )
         entry = self._log.new_entry(
             EntryKind.REQUEST_RECEIVED,
             by,
             request=str(received.id),
-            record_sha256=hashlib.sha256(envelope).hexdigest(),
+            record_sha256=written.sha256,
             right=request.kind.value,
             due_on=received.deadline.due_on.isoformat(),
         )
         try:
             with self._log.transaction(entry) as connection:
-                connection.execute(
-                    insert(tables.requests).values(
-                        id=received.id.bytes,
-                        kind=request.kind.value,
-                        received_at=microseconds(request.received_at),
-                        due_on=received.deadline.due_on.toordinal(),
-                        request_object=path,
-                        request=envelope,
-                    )
-                )
+                self._requests.insert(connection, written)
         except BaseException:
-            self._vault.objects.delete(path)
+            self._requests.discard(received.id)
             raise
         return received

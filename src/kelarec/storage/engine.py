@@ -1,28 +1,33 @@
-"""The catalog's database: how it is opened, and the settings that keep its promises.
-
-SQLite keeps its journal by truncation: it leaves no old rows in a write-ahead log and is immune to the WAL-reset fault
-of SQLite before 3.51.3. `secure_delete` overwrites what is deleted; `BEGIN IMMEDIATE` makes writers wait in line.
-"""
+"""The catalog's database: transactions on it. Each first asks whether the catalog is still the one that was opened."""
 
 import os
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import unquote
 
-from sqlalchemy import URL, Connection, Dialect, Engine, Insert, create_engine, event, func, insert, inspect, select
-from sqlalchemy.exc import DatabaseError, SQLAlchemyError
+from sqlalchemy import Connection, Engine, create_engine, func, insert, select
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
-from kelarec.errors import CatalogError, ClosedError, ForkedError, FormatTooNewError, UnknownSchemeError
+from kelarec.errors import (
+    CatalogDamagedError,
+    CatalogError,
+    CatalogReplacedError,
+    ClosedError,
+    ForkedError,
+    FormatTooNewError,
+)
 from kelarec.storage import catalog_tables as tables
+from kelarec.storage.engine_settings import execute_on_driver, open_postgresql, open_sqlite, use_sqlite_settings
 from kelarec.storage.places import Place
+from kelarec.storage.refusals import name_refusal
 
 POSTGRESQL: Final = "postgresql+psycopg"
-_WAIT_SECONDS: Final = 60  # SQLite lets waiting writers try again by chance, not in turn
+_WHICH_CATALOG: Final = f"SELECT value FROM {tables.catalog.name} WHERE name = 'catalog'"  # noqa: S608  a constant
 
 
 class Database:
@@ -32,6 +37,7 @@ class Database:
         self._engine = engine
         self._process_id = os.getpid()
         self._is_closed = False
+        self._catalog_id: str | None = None
         self._turn = threading.RLock() if shares_one_connection else nullcontext()
 
     @contextmanager
@@ -39,21 +45,56 @@ class Database:
         """Run one transaction: committed at the end of the block, rolled back on an exception.
 
         Raises:
-            CatalogError: The database refuses; nothing of the transaction remains.
+            CatalogBusyError, CatalogReadOnlyError, CatalogFullError, CatalogDamagedError, CatalogUnreachableError: The
+                database refuses; nothing of the transaction remains, unless the error says that it cannot be told.
+            CatalogReplacedError: Another catalog lies in its place.
+            CatalogError: The database refuses for another reason.
             ClosedError, ForkedError: See `require_usable`.
         """
         self.require_usable()
+        at_commit = False
         try:
-            with self._turn, self._engine.begin() as connection:
+            with self._turn, self._connect() as connection:
                 yield connection
-        except DatabaseError as error:
-            raise CatalogError(
-                f"The catalog refuses: {error.orig}.", advice="Nothing of this step was done; mend it and repeat."
-            ) from error
+                at_commit = True
+                connection.commit()
+        except (SQLAlchemyError, sqlite3.Error) as error:
+            raise name_refusal(error, at_commit=at_commit) from error
         except UnicodeDecodeError as error:  # SQLite's own tables were damaged, so not even its complaint can be read
-            raise CatalogError(
-                "The catalog is damaged.", advice="Restore it, or rebuild it from the objects."
-            ) from error
+            raise CatalogDamagedError("The catalog is damaged.") from error
+
+    def _connect(self) -> Connection:
+        """Return a connection in a new transaction; one that died while it was idle is replaced."""
+        try:
+            return self._begin_on(self._engine.connect())
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+            return self._begin_on(self._engine.connect())
+
+    def _begin_on(self, connection: Connection) -> Connection:
+        try:
+            connection.begin()
+            self._require_same(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _require_same(self, connection: Connection) -> None:
+        if self._catalog_id is None:
+            connection.exec_driver_sql("SELECT 1")
+            return
+        if connection.dialect.name == "sqlite":
+            row = execute_on_driver(connection, _WHICH_CATALOG).fetchone()
+        else:
+            row = connection.exec_driver_sql(_WHICH_CATALOG).fetchone()
+        if row is None or row[0] != self._catalog_id:
+            raise CatalogReplacedError("The catalog is another one than was opened.")
+
+    def bind(self, catalog_id: str) -> None:
+        """Work with one catalog only: from now on each transaction asks whether it is the one."""
+        self._catalog_id = catalog_id
 
     def take_turn(self, connection: Connection, name: str) -> None:
         """Wait until no other transaction of this catalog holds a named turn; it ends with the transaction.
@@ -61,7 +102,8 @@ class Database:
         SQLite runs one writing transaction at a time, so there the turn is had already.
         """
         if connection.dialect.name == "postgresql":
-            connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(name))))
+            of_schema = func.hashtext(func.concat(func.current_schema(), name))
+            connection.execute(select(func.pg_advisory_xact_lock(of_schema)))
 
     def require_usable(self) -> None:
         """Check that the catalog is open, and open in this very process.
@@ -86,7 +128,7 @@ def open_memory_database() -> Database:
     engine = create_engine(
         "sqlite://", hide_parameters=True, poolclass=StaticPool, connect_args={"check_same_thread": False}
     )
-    _use_sqlite_settings(engine)
+    use_sqlite_settings(engine)
     return Database(engine, shares_one_connection=True)
 
 
@@ -98,21 +140,15 @@ def open_database(place: Place, *, must_exist: bool) -> Database:
         CatalogError: There is no catalog although there must be, or one although there must not.
     """
     if place.scheme == POSTGRESQL:
-        return _open_postgresql(place, must_exist=must_exist)
+        return Database(open_postgresql(place.url, must_exist=must_exist), shares_one_connection=False)
     place.require_scheme("sqlite", "file", POSTGRESQL)
     path = find_sqlite_file(place)
     if must_exist != path.exists():
         there = "no catalog" if must_exist else "a file already"
         raise CatalogError(f"There is {there} at {path}.", advice="Correct the catalog's place.")
-    engine = create_engine(
-        URL.create("sqlite", database=str(path)),
-        hide_parameters=True,
-        connect_args={"timeout": _WAIT_SECONDS, "check_same_thread": False},
-    )
-    _use_sqlite_settings(engine)
     if not must_exist:
         _make_private_file(path)
-    return Database(engine, shares_one_connection=False)
+    return Database(open_sqlite(path), shares_one_connection=False)
 
 
 def find_sqlite_file(place: Place) -> Path:
@@ -129,62 +165,6 @@ def _make_private_file(path: Path) -> None:
         ) from error
 
 
-def _open_postgresql(place: Place, *, must_exist: bool) -> Database:
-    try:
-        engine = create_engine(place.url, hide_parameters=True, pool_pre_ping=True)
-        with engine.connect() as connection:
-            if connection.exec_driver_sql("SHOW synchronous_commit").scalar_one() == "off":
-                raise CatalogError(
-                    "The database acknowledges what is not durable: synchronous_commit is off.",
-                    advice="Set synchronous_commit to on for the catalog's database or user.",
-                )
-            exists = inspect(connection).has_table(tables.catalog.name)
-    except ModuleNotFoundError:
-        raise UnknownSchemeError("PostgreSQL needs a driver.", advice="Install kelarec[postgres].") from None
-    except SQLAlchemyError as error:
-        raise CatalogError("The database does not answer.", advice="Check its URL, and that it runs.") from error
-    if must_exist != exists:
-        engine.dispose()
-        there = "no catalog" if must_exist else "a catalog already"
-        raise CatalogError(f"There is {there} in the database.", advice="Correct the catalog's place.")
-    return Database(engine, shares_one_connection=False)
-
-
-def _use_sqlite_settings(engine: Engine) -> None:
-    @event.listens_for(engine, "connect")
-    def _configure(connection: Any, _: object) -> None:  # noqa: ANN401  the driver's own type
-        connection.isolation_level = None  # transactions are begun below, not by the driver's guess
-        for setting in (
-            "journal_mode=TRUNCATE",
-            "synchronous=FULL",
-            "secure_delete=ON",
-            "foreign_keys=ON",
-            "trusted_schema=OFF",
-            "cell_size_check=ON",
-        ):
-            connection.execute(f"PRAGMA {setting}")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def insert_now(connection: Connection, statement: Insert, values: dict[str, object]) -> None:
-    """Insert one row by a statement that is compiled once for each database: it takes a third less time.
-
-    The values are those of the driver: no type of SQLAlchemy's converts them.
-    """
-    text, order = _compile(statement, type(connection.dialect), tuple(values))  # type: ignore[arg-type]  # a class hashes
-    connection.exec_driver_sql(text, values if order is None else tuple(values[name] for name in order))
-
-
-@lru_cache(maxsize=64)
-def _compile(statement: Insert, dialect: type[Dialect], names: tuple[str, ...]) -> tuple[str, tuple[str, ...] | None]:
-    compiled = statement.compile(dialect=dialect(), column_keys=list(names))
-    order = getattr(compiled, "positiontup", None)
-    return str(compiled), None if order is None else tuple(order)
-
-
 def create_schema(database: Database, *, catalog_id: str, archive_id: str) -> None:
     """Make the tables of a new catalog, all or none."""
     with database.begin() as connection:
@@ -197,6 +177,7 @@ def create_schema(database: Database, *, catalog_id: str, archive_id: str) -> No
                 {"name": "archive", "value": archive_id},
             ],
         )
+    database.bind(catalog_id)
 
 
 def read_catalog_fact(connection: Connection, name: str) -> str:
@@ -222,7 +203,7 @@ def require_schema(database: Database, *, archive_id: str) -> None:
     with database.begin() as connection:
         try:
             rows = connection.execute(select(tables.catalog.c.name, tables.catalog.c.value)).all()
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, sqlite3.Error) as error:
             raise CatalogError("The file is no catalog.", advice="Correct the catalog's place.") from error
     facts = {row.name: row.value for row in rows}
     version = facts.get("schema", "")
@@ -232,3 +213,4 @@ def require_schema(database: Database, *, archive_id: str) -> None:
         raise FormatTooNewError(f"The catalog's schema is of version {version}.")
     if facts.get("archive") != archive_id:
         raise CatalogError("The catalog belongs to another archive.", advice="Correct the catalog's place.")
+    database.bind(facts.get("catalog", ""))

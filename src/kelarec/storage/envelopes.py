@@ -1,15 +1,15 @@
 """Sealed documents: a clear line that names the key, then JSON sealed as Cobblestone-256.
 
     kelarec sealed v1
-    2027-03-05 A256GCM <base64 of the data key, wrapped under that date's key>
+    2027-03-05 A256GCM <base64 of the data key, wrapped under a key of that date>
     <sealed bytes>
 
 What the document is (its archive, kind and name) is bound into the wrap and into the sealing, so that an envelope put
 in another's place does not open.
 """
 
-import re
 from collections.abc import Iterator
+from datetime import date
 from typing import Final
 from uuid import UUID
 
@@ -21,8 +21,10 @@ from kelarec.storage.sealing import seal, unseal
 from kelarec.storage.wrapping import KEY_BYTES, Randomness, bind, unwrap, wrap
 
 _FIRST_LINE: Final = b"kelarec sealed v1"
-_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _ANY_VERSION: Final = b"kelarec sealed v"
+
+HAVE_LEAVES: Final = frozenset({"recording", "hold"})
+"""Kinds of subjects that can be erased one by one: each has a key leaf of its own, named by the subject's name."""
 
 
 @frozen
@@ -72,7 +74,7 @@ def wrap_data_key(keyring: Keyring, key_id: str, subject: Subject, bare: bytes, 
     Raises:
         KeyUnavailableError: The wrapping key is not there.
     """
-    wrapped = wrap(keyring.get(key_id).wrapping, bare, subject.context(("key", key_id)), randomness)
+    wrapped = wrap(_get_wrapping_key(keyring, key_id, subject), bare, subject.context(("key", key_id)), randomness)
     return DataKey(key_id, wrapped, bare)
 
 
@@ -103,13 +105,36 @@ def open_document(keyring: Keyring, subject: Subject, envelope: bytes) -> tuple[
         raise IntegrityError(f"The {subject.kind} {subject.name} is damaged in its second line.") from None
     if not _is_key_id(key_id):
         raise IntegrityError(f"The {subject.kind} {subject.name} is damaged in its second line.")
-    bare = unwrap(keyring.get(key_id).wrapping, wrapped, subject.context(("key", key_id)))
+    bare = unwrap(_get_wrapping_key(keyring, key_id, subject), wrapped, subject.context(("key", key_id)))
+    return DataKey(key_id, wrapped, bare), unseal(bare, _document_context(subject), sealed)
+
+
+def _get_wrapping_key(keyring: Keyring, key_id: str, subject: Subject) -> bytes:
+    """Return the subject's own key leaf if it may be erased before its date, else what wraps all of that key id."""
+    if key_id != STANDING and subject.kind in HAVE_LEAVES:
+        return keyring.get_leaf(date.fromisoformat(key_id), subject.name)
+    return keyring.get(key_id).wrapping
+
+
+def open_document_with(bare: bytes, subject: Subject, envelope: bytes) -> tuple[DataKey, bytes]:
+    """Return the data key and content of an envelope whose own wrap opens no longer, by its data key had elsewhere.
+
+    Raises:
+        IntegrityError: It was altered, cut, or put in another's place.
+    """
+    _, key_line, sealed = _split(envelope)
+    key_id, _, wrapped = key_line.decode("ascii", "replace").partition(" ")
     return DataKey(key_id, wrapped, bare), unseal(bare, _document_context(subject), sealed)
 
 
 def _is_key_id(text: str) -> bool:
     """Whether a text from an envelope may go into the path of a key."""
-    return text == STANDING or _DATE.fullmatch(text) is not None
+    if text == STANDING:
+        return True
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def _split(envelope: bytes) -> Iterator[bytes]:

@@ -1,50 +1,43 @@
-"""Keys with a life of their own: root key, ring key, one pair of day keys for each last day kept, a standing key.
+"""Keys with a life of their own: root key, ring key, the keys of each last day kept, a standing key.
 
-Each key lies in the key place as a line of text, wrapped under the one above. A date's keys are destroyed when the date
-is over: from then on nothing that was sealed for it opens anywhere, in no backup and no replica.
+Each key lies in the key place, sealed under the one above. A date's keys are destroyed when the date is over: from then
+on nothing that was sealed for it opens anywhere, in no backup and no replica. Before that a single recording is erased
+by puncturing its date's key tree.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
-from datetime import date
+from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
-from attrs import field, frozen
-
+from kelarec.domain.instants import end_of
 from kelarec.errors import (
-    ArchiveNotFoundError,
     IntegrityError,
-    KeyPlaceMismatchError,
     KeyUnavailableError,
     ObjectExistsError,
     ObjectNotFoundError,
-    StorageError,
 )
-from kelarec.storage.objects import ObjectPlace
+from kelarec.storage import key_tree
+from kelarec.storage.day_keys import BRANCH_LEVEL, DayKeyPlace, DayKeys, KeyPair
+from kelarec.storage.key_cache import ForgetfulCache
+from kelarec.storage.key_tree import Nodes
+from kelarec.storage.objects import MemoryObjects, ObjectPlace
+from kelarec.storage.ring import open_ring, replace_ring, write_ring
 from kelarec.storage.roots import RootKey
 from kelarec.storage.wrapping import KEY_BYTES, Randomness, bind, unwrap, wrap
 
 STANDING: Final = "standing"
 SIGNING: Final = "signing"
-_RING: Final = "ring.key"
-_DAYS: Final = "days/"
-_RING_FIRST_LINE: Final = "kelarec ring key v1"
+TURN: Final = "keys"
+"""Whoever punctures or destroys keys, or makes them ahead, first takes this turn of the catalog."""
+
 _KEY_FIRST_LINE: Final = "kelarec keys v1"
-_CACHED_FOR: Final = 60.0
-
-
-@frozen
-class KeyPair:
-    """The two keys of one date: what wraps data keys, and what makes look-up tokens."""
-
-    wrapping: bytes = field(repr=False)
-    index: bytes = field(repr=False)
 
 
 class Keyring:
-    """The keys of one archive, unwrapped when they are needed; a cached one is used for a minute at most."""
+    """The keys of one archive, unsealed when they are needed; a cached one is used for a minute at most."""
 
     def __init__(
         self,
@@ -58,8 +51,10 @@ class Keyring:
         self._archive_id = archive_id
         self._ring_key = ring_key
         self._randomness = randomness
-        self._ticks = ticks
-        self._cached: dict[str, tuple[float, KeyPair]] = {}
+        self._days = DayKeyPlace(place, archive_id, ring_key, randomness)
+        self._cached_standing: ForgetfulCache[str, KeyPair] = ForgetfulCache(ticks)
+        self._cached_days: ForgetfulCache[date, DayKeys] = ForgetfulCache(ticks)
+        self._cached_branches: ForgetfulCache[tuple[date, str], Nodes] = ForgetfulCache(ticks)
 
     def __repr__(self) -> str:
         return f"Keyring(archive {self._archive_id})"
@@ -72,13 +67,10 @@ class Keyring:
         """Make the ring key and the standing key of a new archive.
 
         Raises:
-            ObjectExistsError: The key place holds a ring key already.
-            StorageError: The key place cannot be written.
+            ObjectExistsError, RootKeyError, StorageError: As `write_ring`.
         """
         ring_key = randomness(KEY_BYTES)
-        wrapped = root_key.wrap(ring_key, bind(archive_id, ("key", "ring")))
-        lines = [_RING_FIRST_LINE, f"archive {archive_id}", f"root {root_key.scheme}", wrapped, ""]
-        place.write(_RING, ["\n".join(lines).encode()])
+        write_ring(place, archive_id, ring_key, root_key)
         keyring = cls(place, archive_id, ring_key, randomness)
         keyring._make(STANDING, ("wrapping", "index"))
         keyring._make(SIGNING, ("seed",))
@@ -89,25 +81,23 @@ class Keyring:
         """Unwrap the ring key of an archive.
 
         Raises:
-            ArchiveNotFoundError: There is no ring key in the key place.
-            KeyPlaceMismatchError: The ring key is another archive's.
-            WrongRootKeyError: The root key does not open it.
-            IntegrityError: The ring key's file is damaged.
+            ArchiveNotFoundError, KeyPlaceMismatchError, RootKeyError, IntegrityError: As `open_ring`.
         """
-        try:
-            content = place.read(_RING)
-        except ObjectNotFoundError:
-            raise ArchiveNotFoundError("There is no ring key in the key place.") from None
-        try:
-            first, archive, root, wrapped, end = content.decode("ascii").split("\n")
-        except (UnicodeDecodeError, ValueError):
-            raise IntegrityError("The ring key's file is damaged.") from None
-        if first != _RING_FIRST_LINE or root != f"root {root_key.scheme}" or end:
-            raise IntegrityError("The ring key's file is damaged, or for another kind of root key.")
-        if archive != f"archive {archive_id}":
-            raise KeyPlaceMismatchError("The key place belongs to another archive.")
-        ring_key = root_key.unwrap(wrapped, bind(archive_id, ("key", "ring")))
-        return cls(place, archive_id, ring_key, randomness)
+        return cls(place, archive_id, open_ring(place, archive_id, root_key), randomness)
+
+    @property
+    def place(self) -> ObjectPlace:
+        """Where the keys lie, wrapped."""
+        return self._place
+
+    def rewrap(self, root_key: RootKey) -> None:
+        """Put the ring key under another root key; see `replace_ring`."""
+        replace_ring(self._place, self._archive_id, self._ring_key, root_key)
+
+    @property
+    def outlives_process(self) -> bool:
+        """Whether the key place is there after this process, so that it may be restored from a copy one day."""
+        return not isinstance(self._place, MemoryObjects)
 
     def get(self, key_id: str) -> KeyPair:
         """Return the keys of a date or the standing keys.
@@ -116,15 +106,27 @@ class Keyring:
             KeyUnavailableError: They were destroyed, or are missing.
             IntegrityError: Their file is damaged.
         """
-        now = self._ticks()
-        for stale in [each for each, (read_at, _) in list(self._cached.items()) if now - read_at >= _CACHED_FOR]:
-            self._cached.pop(stale, None)
-        cached = self._cached.get(key_id)
-        if cached is not None:
-            return cached[1]
-        pair = KeyPair(*self._read(key_id, ("wrapping", "index")))
-        self._cached[key_id] = (self._ticks(), pair)
-        return pair
+        if key_id == STANDING:
+            return self._cached_standing.get(key_id, lambda: KeyPair(*self._read(key_id, ("wrapping", "index"))))
+        return self._get_day(date.fromisoformat(key_id)).pair
+
+    def get_leaf(self, day: date, name: str) -> bytes:
+        """Return the key leaf of a name in the tree of a date: 32 bytes.
+
+        Raises:
+            KeyUnavailableError: It was punctured, or the date's keys were destroyed or are missing.
+            IntegrityError: They were altered.
+        """
+        leaf = key_tree.name_leaf(name)
+        top = self._get_day(day).top
+        secret = key_tree.derive(top, leaf)
+        if secret is None:
+            branch = leaf[:BRANCH_LEVEL]
+            nodes = self._cached_branches.get((day, branch), lambda: self._days.read_branch(day, branch))
+            secret = key_tree.derive(nodes, leaf)
+        if secret is None:
+            raise KeyUnavailableError(f"The key leaf of {name} was destroyed before its date, {day.isoformat()}.")
+        return secret
 
     def get_signing_seed(self) -> bytes:
         """Return the seed of the log's signing key: 32 bytes.
@@ -135,40 +137,64 @@ class Keyring:
         """
         return self._read(SIGNING, ("seed",))[0]
 
-    def get_or_make(self, day: date) -> KeyPair:
-        """Return the keys of a date that is not over, making them if they are needed for the first time.
+    def get_or_make(self, day: date, now: datetime) -> KeyPair:
+        """Return the keys of a date, making them if nobody made them ahead; those of a date that is over never.
 
-        The caller has checked that the date is not over: a dead date's keys must never be made again.
+        Raises:
+            KeyUnavailableError: There are none and the date is over.
         """
         try:
             return self.get(day.isoformat())
         except KeyUnavailableError:
-            self._make(day.isoformat(), ("wrapping", "index"))
+            self.make([day], now)
             return self.get(day.isoformat())
 
+    def make(self, days: Iterable[date], now: datetime) -> None:
+        """Make the keys of dates that have none; those of a date that is over are never made again.
+
+        Raises:
+            StorageError: The key place refuses.
+        """
+        self._days.make(day for day in days if now < end_of(day))
+
+    def puncture(self, day: date, names: Collection[str]) -> frozenset[str]:
+        """Destroy the key leaves of names for good; return those that were alive. Every other leaf stays as it is.
+
+        The caller has taken the `TURN`. A process that read the keys before may use them for `CACHED_FOR_SECONDS` more.
+
+        Raises:
+            KeyUnavailableError: The date has no keys, or a branch of its tree is missing.
+            StorageError: The key place refuses, or still shows a leaf afterwards.
+            IntegrityError: The keys were altered.
+        """
+        leaves = {name: key_tree.name_leaf(name) for name in names}
+        try:
+            alive = self._days.puncture(day, leaves.values())
+        finally:
+            self._forget(day)
+        return frozenset(name for name, leaf in leaves.items() if leaf in alive)
+
     def destroy(self, day: date) -> bool:
-        """Destroy the keys of a date for good; return whether there were any.
+        """Destroy the keys of a date for good; return whether there were any. The caller has taken the `TURN`.
 
         Raises:
             StorageError: The key place refuses, or still shows the keys afterwards.
         """
-        path = _path(day.isoformat())
-        self._cached.pop(day.isoformat(), None)
         try:
-            self._place.get_size(path)
-        except ObjectNotFoundError:
-            return False
-        self._place.delete(path)
-        try:
-            self._place.get_size(path)
-        except ObjectNotFoundError:
-            return True
-        raise StorageError(f"The keys of {day.isoformat()} are still there after they were deleted.")
+            return self._days.destroy(day)
+        finally:
+            self._forget(day)
 
     def iter_days(self) -> Iterator[date]:
-        """Go through the dates that have keys, earliest first."""
-        for path in self._place.iter_paths(_DAYS.rstrip("/")):
-            yield date.fromisoformat(path.removeprefix(_DAYS).removesuffix(".key"))
+        """Go through the dates that have keys, or remains of them, earliest first."""
+        return self._days.iter_days()
+
+    def _get_day(self, day: date) -> DayKeys:
+        return self._cached_days.get(day, lambda: self._days.read(day))
+
+    def _forget(self, day: date) -> None:
+        self._cached_days.forget(lambda key: key == day)
+        self._cached_branches.forget(lambda key: key[0] == day)
 
     def _make(self, key_id: str, uses: tuple[str, ...]) -> None:
         lines = [_KEY_FIRST_LINE]
@@ -176,15 +202,14 @@ class Keyring:
             secret = self._randomness(KEY_BYTES)
             lines.append(f"{use} {wrap(self._ring_key, secret, self._context(key_id, use), self._randomness)}")
         with suppress(ObjectExistsError):  # another process was quicker; its keys are the ones
-            self._place.write(_path(key_id), ["\n".join([*lines, ""]).encode()])
+            self._place.write(f"{key_id}.key", ["\n".join([*lines, ""]).encode()])
 
     def _read(self, key_id: str, uses: tuple[str, ...]) -> tuple[bytes, ...]:
         try:
-            content = self._place.read(_path(key_id))
+            content = self._place.read(f"{key_id}.key")
         except ObjectNotFoundError:
             raise KeyUnavailableError(
-                f"There are no keys for {key_id}: destroyed on their day, or the key place is not whole.",
-                advice="If the date is not over, restore the key place.",
+                f"There are no keys {key_id}: the key place is not whole.", advice="Restore the key place."
             ) from None
         try:
             first, *wraps, end = content.decode("ascii").split("\n")
@@ -201,7 +226,3 @@ class Keyring:
 
     def _context(self, key_id: str, use: str) -> bytes:
         return bind(self._archive_id, ("key", key_id), ("use", use))
-
-
-def _path(key_id: str) -> str:
-    return f"{key_id}.key" if key_id in {STANDING, SIGNING} else f"{_DAYS}{key_id}.key"

@@ -1,15 +1,27 @@
 """Places: a URL and the country it lies in (notice, section 8)."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from attrs import field, frozen
 
 from kelarec.domain.eea import require_eea
-from kelarec.errors import PlaceOverlapError, UnknownSchemeError
+from kelarec.errors import InvalidValueError, PlaceOverlapError, UnknownSchemeError
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*\Z")
+
+OPTIONS: Final = {
+    "s3": {"endpoint", "region", "addressing"},
+    "az": {"account", "endpoint"},
+    "abfs": {"account", "endpoint"},
+    "gs": {"endpoint", "project"},
+    "gcs": {"endpoint", "project"},
+    "sftp": {"key_file", "host_key", "known_hosts"},
+}
+"""What the place of a scheme may be told openly; nothing that opens it is among them."""
 
 
 def _to_url(url: object) -> str:
@@ -29,6 +41,14 @@ def _to_country(country: object) -> str:
     return require_eea(country, "place")
 
 
+def _to_pairs(options: object) -> tuple[tuple[str, str], ...]:
+    pairs = options.items() if isinstance(options, Mapping) else options
+    try:
+        return tuple(sorted((str(name), str(value)) for name, value in pairs))  # type: ignore[attr-defined]  # or fails
+    except (TypeError, ValueError):
+        raise InvalidValueError("The options of a place are names and texts.") from None
+
+
 @frozen
 class Place:
     """Where something lies.
@@ -36,14 +56,30 @@ class Place:
     Attributes:
         url: Such as ``file:///srv/archive``; a bare path is a folder of this machine. Never shown with credentials.
         country: ISO 3166-1 alpha-2, in the EU/EEA.
+        options: What a client of the scheme must know beside the URL, given as a mapping: ``endpoint``, ``region`` and
+            ``addressing`` for S3; ``account`` and ``endpoint`` for Azure; ``endpoint`` and ``project`` for Google;
+            ``key_file``, ``host_key`` and ``known_hosts`` for SFTP. Never a key or a password: those come from the
+            environment or from the ``credentials`` callback of the archive, so that a place may be shown and pickled.
 
     Raises:
         NotResidentError: The country is not in the EU/EEA, or unknown.
         UnknownSchemeError: The URL has no scheme.
+        InvalidValueError: An option is none of those that the scheme knows.
     """
 
     url: str = field(converter=_to_url, repr=lambda url: repr(re.sub(r"//[^/@]*@", "//…@", url)))
     country: str = field(converter=_to_country)
+    options: tuple[tuple[str, str], ...] = field(default=(), converter=_to_pairs, kw_only=True)
+
+    @options.validator
+    def _check_options(self, _: object, options: tuple[tuple[str, str], ...]) -> None:
+        known = OPTIONS.get(self.scheme, set())
+        for name, _value in options:
+            if name not in known:
+                raise InvalidValueError(
+                    f"A place of the scheme {self.scheme} has no option {name}.",
+                    advice=f"It may have: {', '.join(sorted(known)) or 'none'}. Secrets come from the environment.",
+                )
 
     @property
     def scheme(self) -> str:

@@ -1,35 +1,60 @@
 """Where recordings lie: content and record as sealed objects, a row and look-up tokens in the catalog.
 
     recordings/<recorded date>/<id>/<part>-<random>       content
-    recordings/<recorded date>/<id>/record-1-<random>     the record: the commit
+    recordings/<recorded date>/<id>/record-1-<random>     the record: the commit (further versions beside it)
 
 Content is written first and the record last; the row follows. What a row tells in clear must equal the sealed record.
 """
 
+import base64
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
-from attrs import field, frozen
-from sqlalchemy import Connection, delete, insert, select, update
+from attrs import evolve, field, frozen
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
+from kelarec.domain.codes import State
 from kelarec.domain.instants import helsinki_date
-from kelarec.domain.people import Identifier
-from kelarec.domain.recording import Part, Recording, RecordingDetails
-from kelarec.errors import ChangedMeanwhileError, IntegrityError, KeyUnavailableError, StorageError
+from kelarec.domain.recording import SEALING, Part, Recording, RecordingDetails, Restriction
+from kelarec.errors import (
+    ChangedMeanwhileError,
+    FormatTooNewError,
+    IntegrityError,
+    InvalidValueError,
+    KeyUnavailableError,
+    StorageError,
+)
 from kelarec.storage import catalog_tables as tables
-from kelarec.storage.envelopes import DataKey, Subject, make_data_key, open_document, seal_document
+from kelarec.storage.compiled import execute_all_now, execute_now
+from kelarec.storage.envelopes import (
+    DataKey,
+    Subject,
+    make_data_key,
+    open_document,
+    open_document_with,
+    seal_document,
+)
 from kelarec.storage.json_form import from_json, to_json
-from kelarec.storage.sealing import SealedReader, iter_sealed
-from kelarec.storage.tokens import contact_token, token
+from kelarec.storage.sealing import SealedReader, SealedWriter
+from kelarec.storage.tokens import token_range
 from kelarec.storage.vault import Vault
 
 _Reader = TypeVar("_Reader", bound=SealedReader)
 _FOLDER: Final = "recordings"
 _READ_BACK: Final = 1024 * 1024
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_ROWS: Final = tables.recordings.c
+_INSERT: Final = insert(tables.recordings)
+_INSERT_TOKEN: Final = insert(tables.tokens)
+_FIND: Final = select(tables.recordings).where(_ROWS.id == bindparam("wanted"))
+_FIND_WRAPS: Final = select(tables.held_recordings).where(tables.held_recordings.c.recording_id == bindparam("wanted"))
+_DELETE_ENDED_TOKENS: Final = delete(tables.tokens).where(tables.tokens.c.token < bindparam("beyond"))
+_DELETE_TOKENS: Final = _DELETE_ENDED_TOKENS.where(
+    tables.tokens.c.token >= bindparam("first"), tables.tokens.c.recording_id == bindparam("wanted")
+)
 
 
 @frozen
@@ -39,6 +64,20 @@ class Record:
     revision: int
     recording: Recording
     details: RecordingDetails
+
+    def __attrs_post_init__(self) -> None:
+        if self.details.restriction is not None and self.recording.state is not State.RESTRICTED:
+            raise InvalidValueError("A recording that is not restricted has a reason for a restriction.")
+
+    def restrict(self, restriction: Restriction) -> "Record":
+        """Return the next version: stored only, and why (Art. 18)."""
+        recording = evolve(self.recording, state=State.RESTRICTED)
+        return Record(self.revision + 1, recording, evolve(self.details, restriction=restriction))
+
+    def lift_restriction(self) -> "Record":
+        """Return the next version, which may be used again."""
+        state = State.KEPT if self.details.parts else State.SPOOLED
+        return Record(self.revision + 1, evolve(self.recording, state=state), evolve(self.details, restriction=None))
 
 
 @frozen
@@ -81,18 +120,24 @@ class Recordings:
 
     def new_data_key(self, recording_id: UUID, kept_through: date) -> DataKey:
         """Make a recording's data key, wrapped under the key of its last day kept."""
-        self._vault.keyring.get_or_make(kept_through)
+        self._vault.keyring.get_or_make(kept_through, self._vault.now())
         return make_data_key(
             self._vault.keyring, kept_through.isoformat(), self._subject(recording_id), self._vault.randomness
         )
 
     def write_part(
         self, recording_id: UUID, recorded_on: date, data_key: DataKey, part: Part, chunks: Iterable[bytes]
-    ) -> None:
-        """Seal one part of the content into the archive, in constant memory."""
+    ) -> Part:
+        """Seal one part of the content into the archive, in constant memory.
+
+        Returns:
+            The part with the length and header that it has, so that nobody needs to ask the place for them again.
+        """
         context = part_context(self._subject(recording_id), part.name, part.media_type)
         path = f"{_folder(recording_id, recorded_on)}/{part.object_name}"
-        self._vault.objects.write(path, iter_sealed(data_key.bare, context, chunks))
+        writer = SealedWriter(data_key.bare, context, chunks)
+        self._vault.objects.write(path, writer)
+        return evolve(part, length=writer.length, header=base64.b64encode(writer.header).decode())
 
     def write_record(self, record: Record, data_key: DataKey) -> WrittenRecord:
         """Seal the record into the archive: from here on the recording exists."""
@@ -109,10 +154,14 @@ class Recordings:
         return WrittenRecord(record, f"spool/{record.recording.id}", envelope)
 
     def insert(self, connection: Connection, written: WrittenRecord) -> None:
-        """Make the row of a record and the tokens by which its persons are found."""
-        row = _clear_columns(written.record)
-        connection.execute(insert(tables.recordings).values(record_object=written.path, record=written.envelope, **row))
-        self._insert_tokens(connection, written.record)
+        """Make the row of a record and the tokens by which it is found."""
+        execute_now(connection, _INSERT, _row(written))
+        execute_all_now(connection, _INSERT_TOKEN, self._token_rows(written.record))
+
+    def insert_all(self, connection: Connection, written: Sequence[WrittenRecord]) -> None:
+        """Make the rows and tokens of many records at once."""
+        execute_all_now(connection, _INSERT, map(_row, written))
+        execute_all_now(connection, _INSERT_TOKEN, [row for each in written for row in self._token_rows(each.record)])
 
     def replace(self, connection: Connection, written: WrittenRecord) -> None:
         """Make a newer record the one in force, if the row still holds the revision just before it.
@@ -120,84 +169,52 @@ class Recordings:
         Raises:
             ChangedMeanwhileError: Somebody else was quicker, or the recording is gone.
         """
-        row = _clear_columns(written.record)
-        recordings = tables.recordings.c
-        replaced = connection.execute(
-            update(tables.recordings)
-            .where(recordings.id == row["id"], recordings.revision == written.record.revision - 1)
-            .values(record_object=written.path, record=written.envelope, **row)
-        ).rowcount
-        if not replaced:
-            raise ChangedMeanwhileError(f"The recording {written.record.recording.id} was changed meanwhile.")
-        connection.execute(delete(tables.tokens).where(tables.tokens.c.recording_id == row["id"]))
-        self._insert_tokens(connection, written.record)
+        recording = written.record.recording
+        before = (_ROWS.id == recording.id.bytes, _ROWS.revision == written.record.revision - 1)
+        kept_through = connection.execute(select(_ROWS.kept_through).where(*before)).scalar_one_or_none()
+        replaced = connection.execute(update(tables.recordings).where(*before).values(_row(written))).rowcount
+        if kept_through is None or not replaced:
+            raise ChangedMeanwhileError(f"The recording {recording.id} was changed meanwhile.")
+        delete_tokens(connection, to_date(kept_through), recording.id)
+        alive = {recording.kept_through} if recording.ends_at > self._vault.now() else set()
+        for day in alive | self._review_dates(connection, recording.id):
+            self.insert_tokens(connection, written.record, day)
 
-    def _insert_tokens(self, connection: Connection, record: Record) -> None:
-        index_key = self._vault.keyring.get(record.recording.kept_through.isoformat()).index
-        found_by = {
-            token(index_key, identifier)
-            for person in record.details.contact.persons
-            for identifier in person.identifiers
-        }
-        found_by.add(contact_token(index_key, record.details.contact.contact_id))
-        rows = [{"token": each, "recording_id": record.recording.id.bytes} for each in sorted(found_by)]
-        connection.execute(insert(tables.tokens), rows)
+    def insert_tokens(self, connection: Connection, record: Record, day: date) -> None:
+        """Make a record findable under the index key of a day: also that of a hold's review."""
+        delete_tokens(connection, day, record.recording.id)
+        execute_all_now(connection, _INSERT_TOKEN, self._token_rows(record, day))
+
+    def _token_rows(self, record: Record, day: date | None = None) -> list[dict[str, object]]:
+        found_by = self._vault.index_keys.make_tokens(
+            record.recording.kept_through if day is None else day, record.details.contact.search_terms
+        )
+        return [{"token": each, "recording_id": record.recording.id.bytes} for each in found_by]
+
+    def is_held(self, connection: Connection, recording_id: UUID) -> bool:
+        """Whether a hold keeps a recording, and so has wrapped its data key."""
+        return bool(self._review_dates(connection, recording_id))
+
+    def _review_dates(self, connection: Connection, recording_id: UUID) -> set[date]:
+        rows = execute_now(connection, _FIND_WRAPS, {"wanted": recording_id.bytes})
+        return {to_date(row.review_on) for row in rows}
 
     def discard(self, recording_id: UUID, recorded_on: date, *, keep: str | None = None) -> None:
-        """Remove all objects of a recording, save one."""
-        for path in list(self._vault.objects.iter_paths(_folder(recording_id, recorded_on))):
+        """Remove all objects of a recording, save one, and what writes that never finished have left of it."""
+        folder = _folder(recording_id, recorded_on)
+        for path in list(self._vault.objects.iter_paths(folder)):
             if path != keep:
                 self._vault.objects.delete(path)
+        self._vault.objects.delete_unfinished(f"{folder}/")
 
     def discard_part(self, recording: Recording, part: Part) -> None:
         """Remove the object of one part."""
         self._vault.objects.delete(f"{_folder(recording.id, recording.recorded_on)}/{part.object_name}")
 
-    def remove_row(self, connection: Connection, recording_id: UUID) -> None:
-        """Remove the row and tokens of a recording that is not to be."""
-        connection.execute(delete(tables.recordings).where(tables.recordings.c.id == recording_id.bytes))
-
-    def find_pieces(self, connection: Connection, contact_id: str, kept_through: date) -> list[OpenedRecord]:
-        """Return the records of one contact, which has several if it was cut and taken again, oldest first."""
-        wanted = contact_token(self._vault.keyring.get(kept_through.isoformat()).index, contact_id)
-        return self._find_by_tokens(connection, [wanted])
-
-    def find(self, connection: Connection, identifier: Identifier) -> list[OpenedRecord]:
-        """Return the records of all recordings about whoever has an identifier, oldest first."""
-        dates = connection.execute(select(tables.recordings.c.kept_through).distinct()).scalars()
-        wanted = []
-        for each in dates:
-            try:
-                wanted.append(token(self._vault.keyring.get(_to_date(each).isoformat()).index, identifier))
-            except KeyUnavailableError:  # that date is over: its recordings can be found by nobody
-                continue
-        return self._find_by_tokens(connection, wanted)
-
-    def _find_by_tokens(self, connection: Connection, wanted: list[bytes]) -> list[OpenedRecord]:
-        rows = connection.execute(
-            select(tables.recordings)
-            .where(
-                tables.recordings.c.id.in_(
-                    select(tables.tokens.c.recording_id).where(tables.tokens.c.token.in_(wanted))
-                )
-            )
-            .order_by(tables.recordings.c.started_at, tables.recordings.c.id)
-        ).mappings()
-        return [self._open(row) for row in rows]
-
     def find_one(self, connection: Connection, recording_id: UUID) -> OpenedRecord | None:
         """Return the record of a recording, or None if there is none or its key is gone."""
-        row = (
-            connection.execute(select(tables.recordings).where(tables.recordings.c.id == recording_id.bytes))
-            .mappings()
-            .one_or_none()
-        )
-        if row is None:
-            return None
-        try:
-            return self._open(row)
-        except KeyUnavailableError:
-            return None
+        row = execute_now(connection, _FIND, {"wanted": recording_id.bytes}).mappings().one_or_none()
+        return None if row is None else self.open_row(connection, row)
 
     def find_record_path(self, connection: Connection, recording_id: UUID) -> str | None:
         """Return the path of the record in force of a recording, or None if it has no row."""
@@ -206,12 +223,15 @@ class Recordings:
         return path
 
     def open_part(self, opened: OpenedRecord, part: Part, guard: Callable[[], None], reader: type[_Reader]) -> _Reader:
-        """Open one part of the content for reading.
+        """Open one part of the content for reading; asks the place for nothing if the record tells the header.
 
         Raises:
-            ObjectNotFoundError: The content's object is missing.
-            IntegrityError: It is not as written.
+            FormatTooNewError: A newer version sealed it.
+            IntegrityError: Its header is not that of its key.
+            ObjectNotFoundError: The content's object is missing; a missing one may show only at the first read.
         """
+        if part.sealing != SEALING:
+            raise FormatTooNewError(f"The part {part.name} was sealed by a newer version, as {part.sealing}.")
         recording = opened.record.recording
         path = f"{_folder(recording.id, recording.recorded_on)}/{part.object_name}"
         objects = self._vault.objects
@@ -219,9 +239,9 @@ class Recordings:
             opened.data_key.bare,
             part_context(self._subject(recording.id), part.name, part.media_type),
             lambda start, stop: objects.read_range(path, start, stop),
-            size=objects.get_size(path),
             length=part.length,
             guard=guard,
+            header=None if part.header is None else base64.b64decode(part.header),
         )
 
     def require_readable(self, opened: OpenedRecord) -> None:
@@ -237,20 +257,21 @@ class Recordings:
                     pass
 
     def iter_dates_before(self, connection: Connection, day: date) -> Iterator[date]:
-        """Go through the last days kept that lie before a day and hold recordings, earliest first."""
+        """Go through the last days kept before a day that end recordings which no hold keeps, earliest first."""
         dates = connection.execute(
-            select(tables.recordings.c.kept_through)
-            .where(tables.recordings.c.kept_through < day.toordinal())
+            select(_ROWS.kept_through)
+            .where(_ROWS.kept_through < day.toordinal(), _ROWS.held_through.is_(None))
             .distinct()
-            .order_by(tables.recordings.c.kept_through)
+            .order_by(_ROWS.kept_through)
         ).scalars()
-        yield from map(_to_date, dates)
+        yield from map(to_date, dates)
 
     def delete_objects(self, connection: Connection, kept_through: date) -> int:
-        """Remove the objects of all recordings of a date; return how many recordings there were."""
-        recordings = tables.recordings.c
+        """Remove the objects of all recordings of a date that no hold keeps; return how many recordings there were."""
         rows = connection.execute(
-            select(recordings.id, recordings.started_at).where(recordings.kept_through == kept_through.toordinal())
+            select(_ROWS.id, _ROWS.started_at).where(
+                _ROWS.kept_through == kept_through.toordinal(), _ROWS.held_through.is_(None)
+            )
         ).all()
         for row in rows:  # the folder follows from the id: no path that stands in the catalog is believed
             recorded_on = helsinki_date(_EPOCH + timedelta(microseconds=row.started_at))
@@ -258,17 +279,41 @@ class Recordings:
         return len(rows)
 
     def delete_rows(self, connection: Connection, kept_through: date) -> None:
-        """Remove the rows and tokens of all recordings of a date."""
+        """Remove the rows of all recordings of a date that no hold keeps, and every token of it and of dates before."""
+        execute_now(connection, _DELETE_ENDED_TOKENS, {"beyond": token_range(kept_through)[1]})
         connection.execute(
-            delete(tables.recordings).where(tables.recordings.c.kept_through == kept_through.toordinal())
+            delete(tables.recordings).where(
+                _ROWS.kept_through == kept_through.toordinal(), _ROWS.held_through.is_(None)
+            )
         )
+
+    def delete_row(self, connection: Connection, recording: Recording) -> bool:
+        """Remove the row and tokens of one recording before its day; return whether there was one."""
+        for day in {recording.kept_through, *self._review_dates(connection, recording.id)}:
+            delete_tokens(connection, day, recording.id)
+        connection.execute(
+            delete(tables.held_recordings).where(tables.held_recordings.c.recording_id == recording.id.bytes)
+        )
+        removed = connection.execute(delete(tables.recordings).where(_ROWS.id == recording.id.bytes))
+        return removed.rowcount > 0
 
     def _subject(self, recording_id: UUID) -> Subject:
         return self._vault.subject("recording", str(recording_id))
 
-    def _open(self, row: Any) -> OpenedRecord:  # noqa: ANN401  a mapping of the driver's types
+    def open_row(self, connection: Connection, row: Any) -> OpenedRecord | None:  # noqa: ANN401  a mapping of the driver's types
+        """Return the record of a row, or None if no key opens it any more: neither its day's nor a hold's.
+
+        Raises:
+            IntegrityError: The row or the record was altered.
+        """
         recording_id = UUID(bytes=row["id"])
-        data_key, content = open_document(self._vault.keyring, self._subject(recording_id), row["record"])
+        try:
+            data_key, content = open_document(self._vault.keyring, self._subject(recording_id), row["record"])
+        except KeyUnavailableError:
+            bare = self._find_held_key(connection, recording_id)
+            if bare is None:
+                return None
+            data_key, content = open_document_with(bare, self._subject(recording_id), row["record"])
         record = from_json(content, Record)
         for name, value in _clear_columns(record).items():
             if row[name] != value:
@@ -277,6 +322,42 @@ class Recordings:
                     advice="Rebuild the catalog from the objects.",
                 )
         return OpenedRecord(record, data_key)
+
+    def _find_held_key(self, connection: Connection, recording_id: UUID) -> bytes | None:
+        for row in execute_now(connection, _FIND_WRAPS, {"wanted": recording_id.bytes}).all():
+            subject = hold_subject(self._vault, UUID(bytes=row.hold_id), recording_id)
+            try:
+                return open_document(self._vault.keyring, subject, row.wrap)[0].bare
+            except KeyUnavailableError:  # that hold's review date is over, or it was released
+                continue
+        return None
+
+
+def hold_subject(vault: Vault, hold_id: UUID, recording_id: UUID) -> Subject:
+    """Return what a recording's data key is wrapped for while a hold keeps it."""
+    return vault.subject("hold", f"{hold_id}/{recording_id}")
+
+
+def delete_tokens(connection: Connection, day: date, recording_id: UUID) -> None:
+    """Make a recording no longer findable under the index key of a day."""
+    first, beyond = token_range(day)
+    execute_now(connection, _DELETE_TOKENS, {"first": first, "beyond": beyond, "wanted": recording_id.bytes})
+
+
+def to_date(ordinal: int) -> date:
+    """Return a date that the catalog keeps as a number.
+
+    Raises:
+        StorageError: It is none.
+    """
+    try:
+        return date.fromordinal(ordinal)
+    except (ValueError, OverflowError):
+        raise StorageError("The catalog holds a date that is none.", advice="Rebuild it from the objects.") from None
+
+
+def _row(written: WrittenRecord) -> dict[str, object]:
+    return {**_clear_columns(written.record), "record_object": written.path, "record": written.envelope}
 
 
 def _clear_columns(record: Record) -> dict[str, object]:
@@ -297,10 +378,3 @@ def _clear_columns(record: Record) -> dict[str, object]:
 
 def _folder(recording_id: UUID, recorded_on: date) -> str:
     return f"{_FOLDER}/{recorded_on.isoformat()}/{recording_id}"
-
-
-def _to_date(ordinal: int) -> date:
-    try:
-        return date.fromordinal(ordinal)
-    except (ValueError, OverflowError):
-        raise StorageError("The catalog holds a date that is none.", advice="Rebuild it from the objects.") from None

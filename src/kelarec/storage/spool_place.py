@@ -12,11 +12,13 @@ from typing import Final, Protocol
 from uuid import UUID
 
 from kelarec.errors import SpoolError, SpoolMismatchError
+from kelarec.storage.places import Place
 from kelarec.storage.spool_files import FolderFiles, MemoryFiles, SpoolFiles
 from kelarec.storage.spool_frames import file_header
 from kelarec.storage.wrapping import Randomness
 
-_WHOSE: Final = "spool"
+OWNER_FILE: Final = "spool"
+"""The file in a spool that says whose it is."""
 _UNREADY: Final = ".new"
 
 
@@ -62,9 +64,9 @@ class FolderSpoolPlace:
         whose = file_header(archive_id)
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            path = folder / _WHOSE
+            path = folder / OWNER_FILE
             if not path.exists():
-                beside = path.with_name(f"{_WHOSE}.{randomness(8).hex()}.part")
+                beside = path.with_name(f"{OWNER_FILE}.{randomness(8).hex()}.part")
                 beside.write_bytes(whose)
                 beside.rename(path)
             found = path.read_bytes()
@@ -87,3 +89,12 @@ class FolderSpoolPlace:
                 files = FolderFiles.take_over(folder)
                 if files is not None:
                     yield files
+
+
+def open_spool(place: Place | None, archive_id: UUID, randomness: Randomness) -> SpoolPlace | None:
+    """Return the spool of an archive in a folder, or None if it has no place for one.
+
+    Raises:
+        SpoolMismatchError, SpoolError: As `FolderSpoolPlace`.
+    """
+    return None if place is None else FolderSpoolPlace(place.folder, archive_id, randomness)

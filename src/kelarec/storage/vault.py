@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 from kelarec.domain.instants import to_utc
 from kelarec.domain.uuid7 import RANDOM_BYTES, uuid7
@@ -12,6 +12,7 @@ from kelarec.storage.engine import Database
 from kelarec.storage.envelopes import Subject, make_data_key, open_document, seal_document
 from kelarec.storage.keyring import STANDING, Keyring
 from kelarec.storage.objects import ObjectPlace
+from kelarec.storage.tokens import IndexKeys
 from kelarec.storage.wrapping import Randomness
 
 Clock = Callable[[], datetime]
@@ -24,6 +25,7 @@ class Vault:
     Attributes:
         clock: Gives the present as an aware instant.
         randomness: Gives so many random bytes.
+        index_keys: Makes the tokens that recordings are found by.
     """
 
     archive_id: UUID
@@ -32,6 +34,9 @@ class Vault:
     database: Database = field(repr=False)
     clock: Clock = field(repr=False)
     randomness: Randomness = field(repr=False)
+    index_keys: IndexKeys = field(
+        init=False, repr=False, eq=False, default=Factory(lambda self: IndexKeys(self.keyring), takes_self=True)
+    )
 
     def now(self) -> datetime:
         """Return the present in UTC.

@@ -31,9 +31,7 @@ def bind(archive_id: UUID, *facts: tuple[str, str]) -> bytes:
 
 def wrap(key: bytes, secret: bytes, context: bytes, randomness: Randomness) -> str:
     """Return a secret sealed under a key of 32 bytes as one line of text."""
-    nonce = randomness(_NONCE_BYTES)
-    sealed = nonce + AESGCM(key).encrypt(nonce, secret, context)
-    return f"{ALGORITHM} {base64.b64encode(sealed).decode()}"
+    return f"{ALGORITHM} {base64.b64encode(encrypt(key, secret, context, randomness)).decode()}"
 
 
 def unwrap(key: bytes, line: str, context: bytes) -> bytes:
@@ -49,8 +47,25 @@ def unwrap(key: bytes, line: str, context: bytes) -> bytes:
         sealed = base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError):
         raise IntegrityError("A wrapped key is damaged: its text is not base64.") from None
-    if len(sealed) < _NONCE_BYTES + _TAG_BYTES or base64.b64encode(sealed).decode() != encoded:
-        raise IntegrityError("A wrapped key is damaged: its length or form is wrong.")
+    if base64.b64encode(sealed).decode() != encoded:
+        raise IntegrityError("A wrapped key is damaged: its form is wrong.")
+    return decrypt(key, sealed, context)
+
+
+def encrypt(key: bytes, secret: bytes, context: bytes, randomness: Randomness) -> bytes:
+    """Return what is inside a wrap: nonce, ciphertext and tag."""
+    nonce = randomness(_NONCE_BYTES)
+    return nonce + AESGCM(key).encrypt(nonce, secret, context)
+
+
+def decrypt(key: bytes, sealed: bytes, context: bytes) -> bytes:
+    """Return the secret inside a wrap.
+
+    Raises:
+        IntegrityError: It does not open under this key and context.
+    """
+    if len(sealed) < _NONCE_BYTES + _TAG_BYTES:
+        raise IntegrityError("A wrapped key is damaged: its length is wrong.")
     try:
         return AESGCM(key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], context)
     except InvalidTag:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+pytest.register_assert_rewrite("kelarec.testing.suites")
+
 if TYPE_CHECKING:
     from kelarec.archive import Archive
     from kelarec.domain.register import Register

@@ -113,7 +113,7 @@ def test_the_good_one_of_these_is_read(key_file: Path) -> None:
     assert load_root_key(f"keyfile:{key_file}", os.urandom).unwrap(sealed, CONTEXT) == b"secret"
 
 
-@pytest.mark.parametrize("uri", ["", "root.key", "sesame:open", "KEYFILE", "pkcs11:token=kela", "file:/etc/passwd"])
+@pytest.mark.parametrize("uri", ["", "root.key", "sesame:open", "KEYFILE", "vault:token=kela", "file:/etc/passwd"])
 def test_other_kinds_of_root_key_are_named(uri: str) -> None:
     """A root key of a kind that nobody knows is refused, and the error says which are known."""
     with pytest.raises(UnknownSchemeError, match="keyfile:/path"):

@@ -1,44 +1,20 @@
-"""Root keys: what wraps the one ring key, found by URI.
-
-Here the key file; further kinds register beside it. No root key is ever shown by ``repr``.
-"""
+"""The key file: a root key of 32 bytes in a file that only its owner can read."""
 
 import base64
 import binascii
 import os
 import stat
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from attrs import field, frozen
 
-from kelarec.errors import IntegrityError as _IntegrityError
-from kelarec.errors import ObjectExistsError, RootKeyUnreadableError, UnknownSchemeError, WrongRootKeyError
+from kelarec.errors import IntegrityError, ObjectExistsError, RootKeyUnreadableError, WrongRootKeyError
+from kelarec.storage.roots._contract import NEVER_PICKLED, RootKey, Secrets
 from kelarec.storage.wrapping import KEY_BYTES, Randomness, unwrap, wrap
 
 _FIRST_LINE: Final = "kelarec root key v1"
 _LARGEST: Final = 200
-
-
-class RootKey(Protocol):
-    """What wraps the ring key, wherever it lives."""
-
-    @property
-    def scheme(self) -> str:
-        """What the URI of such a key begins with."""
-        ...
-
-    def wrap(self, secret: bytes, context: bytes) -> str:
-        """Return a secret sealed under the root key as one line of text."""
-        ...
-
-    def unwrap(self, line: str, context: bytes) -> bytes:
-        """Return the secret.
-
-        Raises:
-            WrongRootKeyError: It was sealed under another root key, or altered.
-        """
-        ...
 
 
 @frozen
@@ -57,11 +33,11 @@ class LocalRootKey:
         """See `RootKey.unwrap`."""
         try:
             return unwrap(self._key, line, context)
-        except _IntegrityError:
+        except IntegrityError:
             raise WrongRootKeyError("The root key does not open the ring key.") from None
 
     def __reduce__(self) -> tuple[object, ...]:
-        raise TypeError("A root key is never pickled; open the archive where the key is needed.")
+        raise TypeError(NEVER_PICKLED)
 
 
 def create_key_file(path: Path | str, randomness: Randomness = os.urandom) -> str:
@@ -86,17 +62,9 @@ def create_key_file(path: Path | str, randomness: Randomness = os.urandom) -> st
     return f"keyfile:{target}"
 
 
-def load_root_key(uri: str, randomness: Randomness) -> RootKey:
-    """Return the root key that a URI names.
-
-    Raises:
-        UnknownSchemeError: No kind of root key has that scheme.
-        RootKeyUnreadableError: The file is not there, not readable, open to others, or no key file.
-    """
-    scheme, separator, rest = uri.partition(":")
-    if not separator or scheme != "keyfile":
-        raise UnknownSchemeError(f"No kind of root key has the scheme {scheme}.", advice="Use keyfile:/path.")
-    return LocalRootKey(_read_key_file(Path(rest.removeprefix("//"))), randomness)
+def load(uri: str, secrets: Secrets, randomness: Randomness) -> RootKey:  # noqa: ARG001  a key file needs no secret
+    """See `LoadRootKey`."""
+    return LocalRootKey(_read_key_file(Path(uri.partition(":")[2].removeprefix("//"))), randomness)
 
 
 def _read_key_file(path: Path) -> bytes:

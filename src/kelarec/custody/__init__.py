@@ -1,0 +1,1 @@
+"""Custody of the keys: what there is, a new root key, and the one way out."""

@@ -1,0 +1,234 @@
+"""Holds: what keeps recordings beyond their last day.
+
+    holds/<hold id>/hold-<random>                     the hold, sealed under its review date
+    holds/<hold id>/<recording id>-<random>           a recording's data key, wrapped once more, under the review date
+
+An intent row is written first, then the objects, then the row that says it is placed; a hold whose row still says
+intent keeps nothing. The wrap is an empty sealed document whose data key is the recording's: whoever may open it can
+open the recording, also after the recording's own day.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import date
+from typing import Final
+from uuid import UUID
+
+from attrs import field, frozen
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+
+from kelarec.domain.hold import Hold, HoldState
+from kelarec.errors import ChangedMeanwhileError, IntegrityError, KeyUnavailableError
+from kelarec.storage import catalog_tables as tables
+from kelarec.storage.compiled import execute_all_now, execute_now
+from kelarec.storage.envelopes import make_data_key, seal_document, wrap_data_key
+from kelarec.storage.json_form import from_json, to_json
+from kelarec.storage.recordings import (
+    OpenedRecord,
+    Record,
+    Recordings,
+    delete_tokens,
+    hold_subject,
+    microseconds,
+    to_date,
+)
+from kelarec.storage.vault import Vault
+
+_FOLDER: Final = "holds"
+_HOLDS: Final = tables.holds.c
+_HELD: Final = tables.held_recordings.c
+_INSERT_HELD: Final = insert(tables.held_recordings)
+_EXTEND: Final = (
+    update(tables.recordings)
+    .where(tables.recordings.c.id == bindparam("wanted"))
+    .values(
+        held_through=select(func.max(_HELD.review_on))
+        .where(_HELD.recording_id == tables.recordings.c.id)
+        .scalar_subquery()
+    )
+)
+
+
+@frozen
+class IntendedHold:
+    """A hold whose object is durable, and whose recordings are not held yet."""
+
+    hold: Hold
+    path: str
+    envelope: bytes = field(repr=False)
+
+
+@frozen
+class Wrap:
+    """A recording's data key wrapped for a hold: an object that is durable."""
+
+    record: Record
+    path: str
+    envelope: bytes = field(repr=False)
+
+
+class Holds:
+    """The holds of one archive."""
+
+    def __init__(self, vault: Vault, recordings: Recordings) -> None:
+        self._vault = vault
+        self._recordings = recordings
+
+    def write(self, hold: Hold) -> IntendedHold:
+        """Seal a hold into the archive under its review date."""
+        self._vault.keyring.get_or_make(hold.review_on, self._vault.now())
+        subject = self._vault.subject("hold", str(hold.id))
+        data_key = make_data_key(self._vault.keyring, hold.review_on.isoformat(), subject, self._vault.randomness)
+        path = f"{_FOLDER}/{hold.id}/{self._vault.new_object_name('hold')}"
+        envelope = seal_document(data_key, subject, to_json(hold))
+        self._vault.objects.write(path, [envelope])
+        return IntendedHold(hold, path, envelope)
+
+    def intend(self, connection: Connection, intended: IntendedHold) -> None:
+        """Make the row that announces a hold: until it is placed, nobody ends what it is to hold."""
+        hold = intended.hold
+        connection.execute(
+            insert(tables.holds).values(
+                id=hold.id.bytes,
+                kind=hold.kind.value,
+                ground=hold.ground,
+                placed_at=microseconds(hold.placed_at),
+                review_on=hold.review_on.toordinal(),
+                state=HoldState.INTENT.value,
+                hold_object=intended.path,
+                hold=intended.envelope,
+            )
+        )
+
+    def wrap(self, hold: Hold, opened: OpenedRecord) -> Wrap:
+        """Wrap a recording's data key once more, under the hold's review date, as an object.
+
+        Raises:
+            KeyUnavailableError: The review date's keys are not there.
+        """
+        recording_id = opened.record.recording.id
+        subject = hold_subject(self._vault, hold.id, recording_id)
+        data_key = wrap_data_key(
+            self._vault.keyring, hold.review_on.isoformat(), subject, opened.data_key.bare, self._vault.randomness
+        )
+        path = f"{_FOLDER}/{hold.id}/{self._vault.new_object_name(str(recording_id))}"
+        envelope = seal_document(data_key, subject, b"")
+        self._vault.objects.write(path, [envelope])
+        return Wrap(opened.record, path, envelope)
+
+    def place(self, connection: Connection, hold: Hold, wraps: Iterable[Wrap]) -> None:
+        """Let a hold hold: its row says so, and its recordings are found under the review date from now on.
+
+        Raises:
+            ChangedMeanwhileError: The hold is not intended any more, or a recording is gone.
+        """
+        placed = connection.execute(
+            update(tables.holds)
+            .where(_HOLDS.id == hold.id.bytes, _HOLDS.state == HoldState.INTENT.value)
+            .values(state=HoldState.PLACED.value)
+        ).rowcount
+        if not placed:
+            raise ChangedMeanwhileError(f"The hold {hold.id} is not intended any more.")
+        by_id = {wrap.record.recording.id: wrap for wrap in wraps}
+        if set(by_id) != set(hold.recording_ids):
+            raise ChangedMeanwhileError(f"The hold {hold.id} has not the wraps of its own recordings.")
+        execute_all_now(
+            connection,
+            _INSERT_HELD,
+            [
+                {
+                    "recording_id": recording_id.bytes,
+                    "hold_id": hold.id.bytes,
+                    "review_on": hold.review_on.toordinal(),
+                    "wrap_object": wrap.path,
+                    "wrap": wrap.envelope,
+                }
+                for recording_id, wrap in by_id.items()
+            ],
+        )
+        for recording_id, wrap in by_id.items():
+            if not execute_now(connection, _EXTEND, {"wanted": recording_id.bytes}).rowcount:
+                raise ChangedMeanwhileError(f"The recording {recording_id} is gone.")
+            self._recordings.insert_tokens(connection, wrap.record, hold.review_on)
+
+    def release(self, connection: Connection, hold_id: UUID) -> None:
+        """Let a hold keep nothing any more: what no other hold keeps ends on its own day, or now if that is over.
+
+        Raises:
+            ChangedMeanwhileError: There is no such hold, or it was released before.
+        """
+        alive = (_HOLDS.id == hold_id.bytes, _HOLDS.state != HoldState.RELEASED.value)
+        review_on = connection.execute(select(_HOLDS.review_on).where(*alive)).scalar_one_or_none()
+        released = connection.execute(
+            update(tables.holds).where(*alive).values(state=HoldState.RELEASED.value)
+        ).rowcount
+        if review_on is None or not released:
+            raise ChangedMeanwhileError(f"The hold {hold_id} is gone, or was released before.")
+        held = connection.execute(select(_HELD.recording_id).where(_HELD.hold_id == hold_id.bytes)).scalars().all()
+        connection.execute(delete(tables.held_recordings).where(_HELD.hold_id == hold_id.bytes))
+        for recording_id in held:
+            self._end_review_date(connection, recording_id, to_date(review_on))
+            execute_now(connection, _EXTEND, {"wanted": recording_id})
+
+    def remove_row(self, connection: Connection, hold_id: UUID) -> None:
+        """Remove the row of a hold that was released and whose objects are gone."""
+        connection.execute(
+            delete(tables.holds).where(_HOLDS.id == hold_id.bytes, _HOLDS.state == HoldState.RELEASED.value)
+        )
+
+    def _end_review_date(self, connection: Connection, recording_id: bytes, day: date) -> None:
+        """Remove the tokens of a day, unless the recording has them for another hold or for its own end."""
+        recordings = tables.recordings.c
+        another = select(_HELD.hold_id).where(_HELD.recording_id == recording_id, _HELD.review_on == day.toordinal())
+        own = select(recordings.id).where(recordings.id == recording_id, recordings.kept_through == day.toordinal())
+        if connection.execute(another).first() is None and connection.execute(own).first() is None:
+            delete_tokens(connection, day, UUID(bytes=recording_id))
+
+    def discard(self, hold_id: UUID) -> None:
+        """Remove all objects of a hold."""
+        for path in list(self._vault.objects.iter_paths(f"{_FOLDER}/{hold_id}")):
+            self._vault.objects.delete(path)
+
+    def find(self, connection: Connection, hold_id: UUID) -> tuple[Hold, HoldState] | None:
+        """Return a hold and where it is in its life, or None if there is none or its review date is over.
+
+        Raises:
+            IntegrityError: Its row or what is sealed was altered.
+        """
+        row = connection.execute(select(tables.holds).where(_HOLDS.id == hold_id.bytes)).one_or_none()
+        return None if row is None else self._open(row)
+
+    def iter_of_recording(self, connection: Connection, recording_id: UUID) -> Iterator[Hold]:
+        """Go through the holds that keep a recording, the earliest review first."""
+        rows = connection.execute(
+            select(tables.holds)
+            .join(tables.held_recordings, _HELD.hold_id == _HOLDS.id)
+            .where(_HELD.recording_id == recording_id.bytes, _HOLDS.state == HoldState.PLACED.value)
+            .order_by(_HOLDS.review_on, _HOLDS.id)
+        ).all()
+        yield from (opened[0] for row in rows if (opened := self._open(row)) is not None)
+
+    def iter_in(self, connection: Connection, state: HoldState) -> Iterator[Hold]:
+        """Go through the holds in a state: intents that wait to be placed, or released ones whose objects remain."""
+        wanted = select(tables.holds).where(_HOLDS.state == state.value).order_by(_HOLDS.id)
+        yield from (opened[0] for row in connection.execute(wanted).all() if (opened := self._open(row)) is not None)
+
+    def iter_due(self, connection: Connection, day: date) -> Iterator[tuple[Hold, HoldState]]:
+        """Go through the holds and intents whose review date is a day or lies before it, the earliest first."""
+        before = (_HOLDS.review_on <= day.toordinal(), _HOLDS.state != HoldState.RELEASED.value)
+        due = select(tables.holds).where(*before).order_by(_HOLDS.review_on, _HOLDS.id)
+        yield from (opened for row in connection.execute(due).all() if (opened := self._open(row)) is not None)
+
+    def _open(self, row: object) -> tuple[Hold, HoldState] | None:
+        columns = row._mapping  # type: ignore[attr-defined]  # noqa: SLF001  SQLAlchemy's public name
+        hold_id = UUID(bytes=columns["id"])
+        try:
+            content = self._vault.open_envelope(self._vault.subject("hold", str(hold_id)), columns["hold"])
+        except KeyUnavailableError:
+            return None
+        hold = from_json(content, Hold)
+        told = (hold.kind.value, hold.ground, microseconds(hold.placed_at), hold.review_on.toordinal())
+        if told != (columns["kind"], columns["ground"], columns["placed_at"], columns["review_on"]):
+            raise IntegrityError(
+                f"The catalog's row of hold {hold_id} was altered.", advice="Rebuild the catalog from the objects."
+            )
+        return hold, HoldState(columns["state"])

@@ -1,0 +1,70 @@
+"""Day keys ahead of need: a key place restored from an older copy must hold the keys of everything in use.
+
+Every date on which something may end that is taken in during the next five weeks has its keys already. So a copy of the
+key place that is younger than that lacks no key that anything was sealed under since.
+"""
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from sqlalchemy import Connection, select
+
+from kelarec.domain.instants import helsinki_date
+from kelarec.domain.register import Register
+from kelarec.storage import catalog_tables as tables
+from kelarec.storage.keyring import TURN
+from kelarec.storage.vault import Vault
+
+AHEAD: Final = timedelta(days=35)
+_DAY: Final = timedelta(days=1)
+
+
+def iter_days_needed(register: Register, now: datetime) -> Iterator[date]:
+    """Go through the dates that may be the end of a recording or log entry made from now until 35 days from now."""
+    last = register.retention.last_day(now) + AHEAD
+    yield from _iter_days(helsinki_date(now), last)
+    first_of_log = register.log_retention.last_day(now)
+    yield from _iter_days(max(first_of_log, last + _DAY), first_of_log + AHEAD)
+
+
+def make_keys_ahead(vault: Vault, register: Register) -> tuple[date, ...]:
+    """Make the keys of all dates needed that have none, and return those of them that must have had keys before.
+
+    Their keys are lost: what was sealed under them stays unreadable, and new keys in their place would only hide it.
+    A key place in memory makes each date's keys on demand, since nobody can restore it from a copy.
+
+    Raises:
+        StorageError: The key place refuses.
+    """
+    if not vault.keyring.outlives_process:
+        return ()
+    now = vault.now()
+    needed = list(iter_days_needed(register, now))
+    if not _without_keys(vault, needed):
+        return ()
+    with vault.database.begin() as connection:
+        vault.database.take_turn(connection, TURN)
+        missing = _without_keys(vault, needed)
+        in_use = _find_in_use(connection, missing)
+        vault.keyring.make((day for day in missing if day not in in_use), now)
+    return tuple(sorted(in_use))
+
+
+def _without_keys(vault: Vault, needed: list[date]) -> list[date]:
+    there = set(vault.keyring.iter_days())
+    return [day for day in needed if day not in there]
+
+
+def _find_in_use(connection: Connection, days: list[date]) -> set[date]:
+    ordinals = [day.toordinal() for day in days]
+    ends = (tables.recordings.c.kept_through, tables.entries.c.ends_on, tables.waiting.c.ends_on)
+    rows = (connection.execute(select(end).where(end.in_(ordinals)).distinct()).scalars() for end in ends)
+    return {date.fromordinal(ordinal) for each in rows for ordinal in each}
+
+
+def _iter_days(first: date, last: date) -> Iterator[date]:
+    day = first
+    while day <= last:
+        yield day
+        day += _DAY
