@@ -12,9 +12,7 @@ from kelarec.capture.sealing_in import make_details
 from kelarec.capture.take import Take
 from kelarec.domain.people import Actor, StaffId, System
 from kelarec.domain.recording import Recording, RecordingDetails
-from kelarec.domain.references import ContactId
 from kelarec.storage.recordings import Record, Recordings
-from kelarec.storage.search import Search, Searcher
 from kelarec.storage.vault import Vault
 
 
@@ -25,7 +23,6 @@ class SpooledRows:
         self._vault = vault
         self._log = log
         self._recordings = Recordings(vault)
-        self._searcher = Searcher(vault, self._recordings)
 
     def register(self, takes: Sequence[Take]) -> None:
         """Make the rows of takes that have none, and bring those of others up to date, in one transaction.
@@ -72,8 +69,7 @@ class SpooledRows:
 
     def find_place(self, connection: Connection, recording: Recording, contact_id: str) -> tuple[int, UUID | None]:
         """Return which piece of its contact a recording is, and the recording of the piece before it."""
-        pieces = Search(terms=frozenset([ContactId(contact_id)]), kept_through=recording.kept_through)
-        found = self._searcher.find_page(connection, pieces).opened
+        found = self._recordings.find_pieces(connection, contact_id, recording.kept_through)
         earlier = [each.record for each in found if each.record.recording.id != recording.id]
         if not earlier:
             return 1, None

@@ -323,7 +323,7 @@ class Take(AbstractContextManager["Take"]):
     def _add_part(self, form: PartForm) -> None:
         spooled = SpooledPart(len(self.spooled.parts), self._prefix_of(form))
         self.spooled.parts.append(spooled)
-        self._parts[form.name] = TakePart(self, form, spooled, self._spool, self._process_id)
+        self._parts[form.name] = TakePart(self, form, spooled, self._spool)
 
     def _require_not_ended(self) -> None:
         self._require_same_process()

@@ -1,6 +1,5 @@
 """One part of a live take: where the bytes come in, and in which form."""
 
-import os
 from collections.abc import Collection
 from enum import Enum
 from typing import Final, Protocol
@@ -36,13 +35,12 @@ class Gate(Protocol):
 class TakePart:
     """One part of a live take, such as what the customer says; written by one thread at a time."""
 
-    __slots__ = ("_is_begun", "_process_id", "_spool", "_take", "form", "spooled")
+    __slots__ = ("_is_begun", "_spool", "_take", "form", "spooled")
 
-    def __init__(self, take: Gate, form: PartForm, spooled: SpooledPart, spool: Spool, process_id: int) -> None:
+    def __init__(self, take: Gate, form: PartForm, spooled: SpooledPart, spool: Spool) -> None:
         self._take = take
         self.spooled = spooled
         self._spool = spool
-        self._process_id = process_id
         self._is_begun = False
         self.form = form
 
@@ -63,12 +61,7 @@ class TakePart:
         """
         spooled, take = self.spooled, self._take
         waiting = spooled.taken - spooled.sealed
-        if (
-            take.bar is not None
-            or self._spool.refusal is not None
-            or waiting > MOST_WAITING
-            or os.getpid() != self._process_id
-        ):
+        if take.bar is not None or self._spool.refusal is not None or waiting > MOST_WAITING:
             take.require_writable(waiting)
         if type(chunk) is not bytes:
             chunk = bytes(chunk)

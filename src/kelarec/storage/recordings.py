@@ -19,6 +19,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from kelarec.domain.codes import State
 from kelarec.domain.instants import helsinki_date
 from kelarec.domain.recording import SEALING, Part, Recording, RecordingDetails, Restriction
+from kelarec.domain.references import ContactId
 from kelarec.errors import (
     ChangedMeanwhileError,
     FormatTooNewError,
@@ -51,6 +52,11 @@ _INSERT: Final = insert(tables.recordings)
 _INSERT_TOKEN: Final = insert(tables.tokens)
 _FIND: Final = select(tables.recordings).where(_ROWS.id == bindparam("wanted"))
 _FIND_WRAPS: Final = select(tables.held_recordings).where(tables.held_recordings.c.recording_id == bindparam("wanted"))
+_FIND_BY_TOKEN: Final = (
+    select(tables.recordings)
+    .join(tables.tokens, tables.tokens.c.recording_id == _ROWS.id)
+    .where(tables.tokens.c.token == bindparam("token"))
+)
 _DELETE_ENDED_TOKENS: Final = delete(tables.tokens).where(tables.tokens.c.token < bindparam("beyond"))
 _DELETE_TOKENS: Final = _DELETE_ENDED_TOKENS.where(
     tables.tokens.c.token >= bindparam("first"), tables.tokens.c.recording_id == bindparam("wanted")
@@ -215,6 +221,17 @@ class Recordings:
         """Return the record of a recording, or None if there is none or its key is gone."""
         row = execute_now(connection, _FIND, {"wanted": recording_id.bytes}).mappings().one_or_none()
         return None if row is None else self.open_row(connection, row)
+
+    def find_pieces(self, connection: Connection, contact_id: str, kept_through: date) -> list[OpenedRecord]:
+        """Return the records of one contact that end on a day, which are several if it was cut and taken again.
+
+        Each contact that begins is looked up so: by one token, in a statement that is compiled once.
+        """
+        today = helsinki_date(self._vault.now())
+        tokens = self._vault.index_keys.list_tokens([kept_through], [ContactId(contact_id)], today)
+        rows = [row for each in tokens for row in execute_now(connection, _FIND_BY_TOKEN, {"token": each}).mappings()]
+        opened = (self.open_row(connection, row) for row in rows)
+        return [each for each in opened if each and each.record.details.contact.contact_id == contact_id]
 
     def find_record_path(self, connection: Connection, recording_id: UUID) -> str | None:
         """Return the path of the record in force of a recording, or None if it has no row."""

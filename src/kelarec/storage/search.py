@@ -178,12 +178,6 @@ class Searcher:
         rows = execute_now(connection, _DAYS, {"today": today, "placed": HoldState.PLACED.value})
         return [to_date(row[0]) for row in rows]
 
-    def _list_days_of(self, connection: Connection, search: Search) -> list[date]:
-        """Return the days under which a search must look: one, if it asks for what ends on a day that is not over."""
-        if search.kept_through is not None and search.kept_through >= helsinki_date(self._vault.now()):
-            return [search.kept_through]
-        return self.list_days(connection)
-
     def _conditions(self, connection: Connection, search: Search) -> list[ColumnElement[bool]]:
         conditions = [
             column == value
@@ -203,7 +197,7 @@ class Searcher:
         if search.until is not None:
             conditions.append(_ROWS.started_at < microseconds(search.until))
         fields = [terms for terms in (search.terms, _only(search.case)) if terms]
-        days = self._list_days_of(connection, search) if fields else []
+        days = self.list_days(connection) if fields else []
         return conditions + [self._found_by(connection, days, terms) for terms in fields]
 
     def _found_by(self, connection: Connection, days: list[date], terms: Collection[SearchTerm]) -> ColumnElement[bool]:

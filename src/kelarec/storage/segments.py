@@ -119,15 +119,15 @@ class Segments:
         if current is not None:
             self._files.close(current.handle)
 
-    def remove_before(self, oldest: int | None) -> None:
-        """Remove the files that no take needs, save the one being written.
+    @property
+    def newest(self) -> int:
+        """The number of the newest file; -1 if there has been none."""
+        return self._next - 1
 
-        Args:
-            oldest: The earliest file that a take needs; None if no take needs any.
-        """
-        kept = None if self._current is None else self._current.number
+    def remove_before(self, oldest: int) -> None:
+        """Remove the files before the earliest one that is needed."""
         for number in list(self.lengths):
-            if number != kept and (oldest is None or number < oldest):
+            if number < oldest:
                 self._files.remove(segment_name(number))
                 self.lengths.pop(number, None)
                 self.opened_at.pop(number, None)

@@ -6,6 +6,7 @@ durable.
 """
 
 import logging
+import os
 import threading
 import time
 from array import array
@@ -15,6 +16,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Final
 from uuid import UUID
+from weakref import WeakSet
 
 from cryptography.cobblestone import Cobblestone256Encryptor
 
@@ -36,6 +38,7 @@ _SHARED_SECONDS: Final = 600.0
 _MOST_SHARED: Final = 1536
 _LOGGER: Final = logging.getLogger("kelarec.spool")
 
+_SPOOLS: "Final[WeakSet[Spool]]" = WeakSet()
 _Sealed = tuple[SpooledTake, SpooledPart | None, bytes]
 
 
@@ -83,6 +86,7 @@ class Spool:
         self.refusal: SpoolError | None = None
         self.trouble: SpoolError | None = None
         self.synced_at = 0
+        _SPOOLS.add(self)
 
     def start(self) -> None:
         """Begin to work behind the writers."""
@@ -276,13 +280,16 @@ class Spool:
     def tidy(self) -> None:
         """Give takes that go on for long a file of their own, and remove shared files that nobody needs."""
         before = self._ticks() - _SHARED_SECONDS
-        for take in list(self._live.values()):
-            oldest = take.oldest_segment
-            is_old = oldest is not None and self._segments.opened_at.get(oldest, before) < before
-            if is_old or take.message_count > _MOST_SHARED:
+        oldest = self._segments.newest  # what a take that comes meanwhile needs lies there or behind it
+        for take in list(self._held.values()):
+            needed = take.oldest_segment
+            is_old = needed is not None and self._segments.opened_at.get(needed, before) < before
+            if not take.is_ended and (is_old or take.message_count > _MOST_SHARED):
                 self._give_own_file(take)
-        needed = [take.oldest_segment for take in list(self._held.values())]
-        self._segments.remove_before(min((each for each in needed if each is not None), default=None))
+                needed = take.oldest_segment
+            if needed is not None:
+                oldest = min(oldest, needed)
+        self._segments.remove_before(oldest)
 
     def _give_own_file(self, take: SpooledTake) -> None:
         """Copy what a take has in shared files into a file of its own, sync it, and need the shared ones no more."""
@@ -343,6 +350,15 @@ class Spool:
             for name in self.files.list_names():
                 self.files.remove(name)
         self.files.release()
+
+
+def _refuse_in_fork() -> None:
+    """Let no fork take anything in: a write then asks why, so that it need not ask for the process each time."""
+    for each in list(_SPOOLS):
+        each.refusal = SpoolError("The spool belongs to the process that this one was forked from.")
+
+
+os.register_at_fork(after_in_child=_refuse_in_fork)
 
 
 def _to_spool_error(error: Exception) -> SpoolError:

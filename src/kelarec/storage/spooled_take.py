@@ -62,11 +62,6 @@ class SpooledPart:
         word = self.places[WORDS * index]
         return word >> _OFFSET_BITS, word & _OFFSET_MASK, self.places[WORDS * index + 1]
 
-    @property
-    def first_segment(self) -> int | None:
-        """The earliest shared file that holds something of it."""
-        return self.places[0] >> _OFFSET_BITS if self.places else None
-
 
 class SpooledTake:
     """One take in the spool.
@@ -118,8 +113,12 @@ class SpooledTake:
     @property
     def oldest_segment(self) -> int | None:
         """The earliest shared file that it needs."""
-        needed = [part.first_segment for part in self.parts]
-        return min((each for each in (self.head_segment, *needed) if each is not None), default=None)
+        oldest = self.head_segment
+        for part in self.parts:  # asked of every take each second
+            places = part.places
+            if places and (oldest is None or places[0] >> _OFFSET_BITS < oldest):
+                oldest = places[0] >> _OFFSET_BITS
+        return oldest
 
     @property
     def message_count(self) -> int:
