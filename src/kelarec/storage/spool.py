@@ -23,7 +23,15 @@ from cryptography.cobblestone import Cobblestone256Encryptor
 from kelarec.errors import ClosedError, SpoolError, SpoolFullError
 from kelarec.storage.segments import Segments, is_no_space, segment_name
 from kelarec.storage.spool_files import SpoolFiles
-from kelarec.storage.spool_frames import FrameKind, content_length, file_header, frame, message_context, to_microseconds
+from kelarec.storage.spool_frames import (
+    FRAME_HEADER,
+    FrameKind,
+    content_length,
+    file_header,
+    frame_header,
+    message_context,
+    to_microseconds,
+)
 from kelarec.storage.spool_reading import SpoolReader, iter_messages
 from kelarec.storage.spooled_take import SpooledPart, SpooledTake
 from kelarec.storage.vault import Clock
@@ -36,10 +44,12 @@ _RESTED_SHARE: Final = (
 _TIDY_SECONDS: Final = 1.0
 _SHARED_SECONDS: Final = 600.0
 _MOST_SHARED: Final = 1536
+_HEAD: Final = FrameKind.HEAD.value
+_MESSAGE: Final = FrameKind.MESSAGE.value
 _LOGGER: Final = logging.getLogger("kelarec.spool")
 
 _SPOOLS: "Final[WeakSet[Spool]]" = WeakSet()
-_Sealed = tuple[SpooledTake, SpooledPart | None, bytes]
+_Sealed = tuple[SpooledTake, SpooledPart | None, bytes, bytes]
 
 
 class Spool:
@@ -185,12 +195,12 @@ class Spool:
         sealed = self._unsynced
         for take in self._live.values():
             if take.head is not None:
-                sealed.append((take, None, frame(FrameKind.HEAD, take.id, 0, 0, at, take.head)))
+                sealed.append((take, None, frame_header(_HEAD, take.id, 0, 0, at, len(take.head)), take.head))
                 take.head = None
             if take.is_abandoned:
                 for part in take.parts:
                     part.take_chunks()
-                sealed.append((take, None, frame(FrameKind.ABANDONED, take.id, 0, 0, at, b"")))
+                sealed.append((take, None, frame_header(FrameKind.ABANDONED, take.id, 0, 0, at, 0), b""))
                 continue
             for part in take.parts:
                 if part.chunks:
@@ -199,7 +209,8 @@ class Spool:
                     part.next_number = number + 1
                     encryptor = Cobblestone256Encryptor(take.key, message_context(part.prefix, number, at))
                     message = encryptor.update(content) + encryptor.finalize()
-                    sealed.append((take, part, frame(FrameKind.MESSAGE, take.id, part.number, number, at, message)))
+                    header = frame_header(_MESSAGE, take.id, part.number, number, at, len(message))
+                    sealed.append((take, part, header, message))
 
     def _store_unsynced(self) -> None:
         """Write what is sealed and sync it; once more in a new file if the first one breaks.
@@ -210,7 +221,7 @@ class Spool:
         unsynced = self._unsynced
         if not unsynced:
             return
-        frames = [each for _, _, each in unsynced]
+        frames = [piece for _, _, *frame in unsynced for piece in frame if piece]
         try:
             segment = self._segments.append(frames, self._ticks())
         except OSError as error:
@@ -219,26 +230,25 @@ class Spool:
                 raise
             self._segments.retire()
             segment = self._segments.append(frames, self._ticks())
-        overhead = len(frame(FrameKind.MESSAGE, bytes(16), 0, 0, 0, b""))
         offset = segment.length
-        for take, part, each in unsynced:
-            size = len(each)
+        for take, part, header, content in unsynced:
+            offset += len(header)
+            length = len(content)
             if part is not None:
-                length = size - overhead
-                part.note(segment.number, offset + overhead, length)
+                part.note(segment.number, offset, length)
                 part.length += content_length(length)
-            elif size > overhead:
-                take.head_places.append((segment_name(segment.number), offset + overhead, size - overhead))
+            elif length:
+                take.head_places.append((segment_name(segment.number), offset, length))
                 take.head_segment = segment.number
                 take.is_durable = True
                 self._on_durable(take)
-            offset += size
+            offset += length
         self._segments.advance(segment, offset - segment.length)
         self._unsynced = []
 
     def _refuse(self, error: Exception, waiters: "list[Future[None]]") -> None:
         self.trouble = _to_spool_error(error)
-        if sum(len(each) for _, _, each in self._unsynced) > MOST_UNSYNCED:
+        if sum(len(content) for *_, content in self._unsynced) > MOST_UNSYNCED:
             self.refusal = self.trouble
         self._on_failure(self.trouble)
         for future in waiters:
@@ -310,7 +320,7 @@ class Spool:
                 self.files.close(handle)
             self._chapter_sizes[name] = size
             header = len(file_header(self._archive_id))
-            overhead = len(frame(FrameKind.HEAD, bytes(16), 0, 0, 0, b""))
+            overhead = FRAME_HEADER
             length = take.head_places[-1][2]
             take.head_places = [*take.head_places, (name, header + overhead, length)]
             take.head_segment = None
@@ -319,7 +329,7 @@ class Spool:
                 del part.places[: len(places)]
 
     def _copy(self, take: SpooledTake, counts: "list[tuple[SpooledPart, array[int]]]", handle: int) -> int:
-        overhead = len(frame(FrameKind.HEAD, bytes(16), 0, 0, 0, b""))
+        overhead = FRAME_HEADER
         pieces, size = [file_header(self._archive_id)], 0
         with SpoolReader(self.files) as reader:
             name, offset, length = take.head_places[-1]
