@@ -31,7 +31,7 @@ from kelarec.domain.uuid7 import uuid7
 from kelarec.storage import catalog_tables as tables
 from kelarec.storage.compiled import execute_all_now
 from kelarec.storage.engine import Database, create_schema, open_database
-from kelarec.storage.recordings import Recordings, WrittenRecord, _row, microseconds
+from kelarec.storage.recordings import Recordings, WrittenRecord, microseconds, to_row
 from kelarec.storage.search import Position, Search, Searcher
 from kelarec.storage.tokens import token_range
 from kelarec.storage.vault import Vault
@@ -313,7 +313,7 @@ def to_raw(vault: Vault, written: WrittenRecord) -> tuple[tuple[object, ...], li
     """Return the row and tokens of a record as a raw writer would make them."""
     recording = written.record.recording
     found_by = vault.index_keys.make_tokens(recording.kept_through, written.record.details.contact.search_terms)
-    kept = _row(written)
+    kept = to_row(written)
     row = tuple(kept[name] for name in COLUMNS)
     return row, [(each, recording.id.bytes) for each in found_by]
 

@@ -1,4 +1,4 @@
-"""Fixtures for all tests: an archive on disk, and the usual staff member, call and chat in it."""
+"""Fixtures for all tests: an archive on disk, the usual staff member, call and chat in it, a real PostgreSQL."""
 
 import json
 import os
@@ -27,7 +27,6 @@ from kelarec.access.session import Session
 from kelarec.storage.engine import open_database
 from kelarec.storage.objects import MemoryObjects
 from kelarec.storage.roots import LocalRootKey
-from kelarec.storage.spool_place import MemorySpoolPlace
 from kelarec.storage.vault import Vault
 from kelarec.testing.builders import make_contact, make_staff_member
 from kelarec.testing.clock import MovableClock
@@ -132,9 +131,9 @@ def kelarec_archive(
             keys=MemoryObjects(),
             root_key=LocalRootKey(os.urandom(32), os.urandom),
             make_database=lambda: open_database(place, must_exist=False),
-            make_spool=lambda _: MemorySpoolPlace(),
-            spool_limit=None,
             witnesses=(),
+            directory=None,
+            authenticator=None,
             clock=kelarec_clock,
             randomness=os.urandom,
         )

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from kelarec.access.selecting import Wanted as Wanted
     from kelarec.archive import Archive as Archive
     from kelarec.domain.chat import Chat as Chat
     from kelarec.domain.chat import Message as Message
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
     from kelarec.domain.codes import State as State
     from kelarec.domain.contact import Contact as Contact
     from kelarec.domain.deadline import Deadline as Deadline
+    from kelarec.domain.disclosure import Disclosure as Disclosure
+    from kelarec.domain.disclosure import Recipient as Recipient
     from kelarec.domain.identity_code import PersonalIdentityCode as PersonalIdentityCode
+    from kelarec.domain.notice_facts import ContactPoint as ContactPoint
     from kelarec.domain.people import Address as Address
     from kelarec.domain.people import EmailAddress as EmailAddress
     from kelarec.domain.people import Person as Person
@@ -24,11 +28,14 @@ if TYPE_CHECKING:
     from kelarec.domain.people import System as System
     from kelarec.domain.recording import Recording as Recording
     from kelarec.domain.recording import RecordingDetails as RecordingDetails
-    from kelarec.domain.register import ContactPoint as ContactPoint
     from kelarec.domain.register import Line as Line
     from kelarec.domain.register import Register as Register
+    from kelarec.domain.restricted_use import RestrictedUse as RestrictedUse
     from kelarec.domain.retention import RetentionPolicy as RetentionPolicy
+    from kelarec.domain.staff import Authenticator as Authenticator
     from kelarec.domain.staff import Commitment as Commitment
+    from kelarec.domain.staff import Credential as Credential
+    from kelarec.domain.staff import Directory as Directory
     from kelarec.domain.staff import Duty as Duty
     from kelarec.domain.staff import DutyKind as DutyKind
     from kelarec.domain.staff import StaffMember as StaffMember
@@ -43,21 +50,34 @@ if TYPE_CHECKING:
     from kelarec.domain.take import Codec as Codec
     from kelarec.errors import KelarecError as KelarecError
     from kelarec.notice.kela import kela_register as kela_register
+    from kelarec.notice.toml_form import load_register as load_register
     from kelarec.storage.places import Place as Place
     from kelarec.storage.roots import create_key_file as create_key_file
 
 _HOMES = {
+    "kelarec.access.selecting": ("Wanted",),
     "kelarec.archive": ("Archive",),
     "kelarec.domain.chat": ("Chat", "Message"),
     "kelarec.domain.codes": ("Direction", "Kind", "State"),
     "kelarec.domain.contact": ("Contact",),
     "kelarec.domain.deadline": ("Deadline",),
+    "kelarec.domain.disclosure": ("Disclosure", "Recipient"),
     "kelarec.domain.identity_code": ("PersonalIdentityCode",),
     "kelarec.domain.people": ("Address", "EmailAddress", "Person", "PhoneNumber", "StaffId", "System"),
     "kelarec.domain.recording": ("Recording", "RecordingDetails"),
-    "kelarec.domain.register": ("ContactPoint", "Line", "Register"),
+    "kelarec.domain.notice_facts": ("ContactPoint",),
+    "kelarec.domain.register": ("Line", "Register"),
     "kelarec.domain.retention": ("RetentionPolicy",),
-    "kelarec.domain.staff": ("Commitment", "Duty", "DutyKind", "StaffMember"),
+    "kelarec.domain.restricted_use": ("RestrictedUse",),
+    "kelarec.domain.staff": (
+        "Authenticator",
+        "Commitment",
+        "Credential",
+        "Directory",
+        "Duty",
+        "DutyKind",
+        "StaffMember",
+    ),
     "kelarec.domain.subject_request": (
         "AccessRequest",
         "ErasureRequest",
@@ -70,6 +90,7 @@ _HOMES = {
     "kelarec.domain.take": ("AudioForm", "Codec"),
     "kelarec.errors": ("KelarecError",),
     "kelarec.notice.kela": ("kela_register",),
+    "kelarec.notice.toml_form": ("load_register",),
     "kelarec.storage.places": ("Place",),
     "kelarec.storage.roots": ("create_key_file",),
 }

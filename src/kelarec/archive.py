@@ -2,14 +2,19 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime
-from pathlib import Path
+from functools import partial
 from types import TracebackType
 from typing import Final
 from uuid import UUID
 
+from attrs import evolve
+
 from kelarec.access.enrolment import Staff
+from kelarec.access.restricting import Restrictions
+from kelarec.access.reviewing import AccessReviews
 from kelarec.access.session import Session
 from kelarec.access.sessions import Sessions
 from kelarec.audit.entries import EntryKind
@@ -17,25 +22,33 @@ from kelarec.audit.integrator import Witness
 from kelarec.audit.log import AuditLog
 from kelarec.capture.store import Capture
 from kelarec.custody.keys import Keys
-from kelarec.domain.people import StaffId, System
+from kelarec.domain.people import Actor, StaffId, System
 from kelarec.domain.register import Register
+from kelarec.domain.staff import Authenticator, Credential, Directory
+from kelarec.domain.staff_acts import Act
 from kelarec.domain.uuid7 import RANDOM_BYTES, uuid7
-from kelarec.errors import ArchiveExistsError, ClosedError
-from kelarec.retention.destroyed_again import DestroyedAgain, destroy_again
+from kelarec.errors import ClosedError, InvalidValueError
+from kelarec.oversight.bulk import ShowProgress
+from kelarec.oversight.difference import Difference
+from kelarec.oversight.rebuild import Rebuilt, rebuild_catalog
+from kelarec.oversight.verification import Verification
+from kelarec.retention.destroyed_again import DestroyedAgain
+from kelarec.retention.opening import begin_use
 from kelarec.retention.sweep import Retention
 from kelarec.rights.receive import Rights
 from kelarec.storage.description import read_description, read_register, write_description, write_register
-from kelarec.storage.engine import Database, create_schema, open_database, open_memory_database, require_schema
+from kelarec.storage.engine import Database, create_schema, open_database, open_memory_database, require_own
 from kelarec.storage.key_place import KeyPlaces
 from kelarec.storage.keyring import Keyring
 from kelarec.storage.keys_ahead import make_keys_ahead
+from kelarec.storage.migrations import migrate
 from kelarec.storage.objects import MemoryObjects, ObjectPlace
 from kelarec.storage.opening import Credentials, no_credentials
 from kelarec.storage.places import Place
 from kelarec.storage.residency import NOTHING_DECLARED, Declarations
 from kelarec.storage.roots import LocalRootKey, RootKey, Secrets
-from kelarec.storage.source import Source, find_catalog_file
-from kelarec.storage.spool_place import OWNER_FILE, MemorySpoolPlace, SpoolPlace, open_spool
+from kelarec.storage.source import Source, new_catalog
+from kelarec.storage.spool_place import MemorySpoolPlace
 from kelarec.storage.vault import Clock, Vault
 from kelarec.storage.wrapping import KEY_BYTES, Randomness
 
@@ -57,12 +70,15 @@ class Archive(AbstractContextManager["Archive"]):
         register: The notice it obeys.
         capture: Takes contacts in.
         staff: Who may work here.
+        restrictions: Restricts recordings to storage.
+        access_reviews: What a second person has to look at.
         retention: Ends what is over.
         rights: Keeps the requests of persons.
         audit: The log.
         destroyed_again: What the log says has died and was there again when the archive was opened.
         lost_keys: Dates that are not over, hold something and had no keys when the archive was opened.
         keys: What keys there are; a new root key.
+        rebuilt: What the rebuild did that this archive comes from, or None.
     """
 
     def __init__(
@@ -70,22 +86,30 @@ class Archive(AbstractContextManager["Archive"]):
         vault: Vault,
         register: Register,
         witnesses: Sequence[Witness] = (),
-        spool: SpoolPlace | None = None,
-        spool_limit: int | None = None,
+        source: Source | None = None,
+        authenticator: Authenticator | None = None,
     ) -> None:
         self._vault = vault
+        self._source = source
+        self._witnesses = witnesses
+        self.rebuilt: Rebuilt | None = None
         self._is_closed = False
         self.id = vault.archive_id
         self.register = register
         self.audit = AuditLog(vault, register, witnesses)
         self.staff = Staff(vault, self.audit, register)
-        self.capture = Capture(vault, self.audit, register, spool, spool_limit)
+        spool = MemorySpoolPlace() if source is None else source.open_spool(vault.archive_id, vault.randomness)
+        self.capture = Capture(vault, self.audit, register, spool, None if source is None else source.spool_limit)
         self.retention = Retention(vault, self.audit, register)
         self.rights = Rights(vault, self.audit, register)
+        self.restrictions = Restrictions(vault, self.audit)
+        self.access_reviews = AccessReviews(vault, self.audit)
         self.destroyed_again = DestroyedAgain()
         self.lost_keys: tuple[date, ...] = ()
         self.keys = Keys(vault, self.audit)
-        self._sessions = Sessions(vault, self.audit, register)
+        self._verification = Verification(vault, self.audit, register, None if source is None else source.open_bare)
+        self._authenticator = authenticator
+        self._sessions = Sessions(vault, self.audit, register, authenticator)
 
     def __repr__(self) -> str:
         return f"Archive({self.id})"
@@ -99,6 +123,8 @@ class Archive(AbstractContextManager["Archive"]):
         register: Register,
         *,
         witnesses: Sequence[Witness] = (),
+        directory: Directory | None = None,
+        authenticator: Authenticator | None = None,
         clock: Clock = system_clock,
         randomness: Randomness = os.urandom,
     ) -> "Archive":
@@ -110,9 +136,9 @@ class Archive(AbstractContextManager["Archive"]):
             keys=MemoryObjects(),
             root_key=root_key,
             make_database=open_memory_database,
-            make_spool=lambda _: MemorySpoolPlace(),
-            spool_limit=None,
             witnesses=witnesses,
+            directory=directory,
+            authenticator=authenticator,
             clock=clock,
             randomness=randomness,
         )
@@ -132,6 +158,8 @@ class Archive(AbstractContextManager["Archive"]):
         credentials: Credentials = no_credentials,
         residency: Declarations = NOTHING_DECLARED,
         witnesses: Sequence[Witness] = (),
+        directory: Directory | None = None,
+        authenticator: Authenticator | None = None,
         clock: Clock = system_clock,
         randomness: Randomness = os.urandom,
     ) -> "Archive":
@@ -153,6 +181,8 @@ class Archive(AbstractContextManager["Archive"]):
                 the environment does, as each provider's own tools have it.
             residency: Where servers lie that no provider tells of.
             witnesses: Each is shown every signed checkpoint and keeps it elsewhere; see `kelarec.audit.integrator`.
+            directory: Where staff are known, if the archive is not to keep them itself.
+            authenticator: Tells who the caller of a session is; without one, the staff id given is believed.
             clock: Gives the present as an aware instant.
             randomness: Gives so many random bytes.
 
@@ -167,24 +197,20 @@ class Archive(AbstractContextManager["Archive"]):
             RootKeyError: The root key cannot be had.
             StorageError: A place refuses. Nothing half-made stays behind.
         """
-        source = Source(objects, keys, root_key, secrets, credentials, residency)
+        source = Source(objects, keys, root_key, secrets, credentials, residency, spool, spool_limit)
         catalog = source.place_catalog(catalog)
-        source.require_spool(spool)
         root = source.load_root(randomness)
-        catalog_file = find_catalog_file(catalog)
-        if catalog_file is not None and catalog_file.exists():
-            raise ArchiveExistsError(f"There is a catalog already at {catalog_file}.")
-        made = [*_list_catalog_files(catalog_file), *([] if spool is None else [spool.folder / OWNER_FILE])]
-        with source.new_places(randomness) as (store, key_place), _removed_on_error(made):
+        with new_catalog(catalog), source.new_places(randomness) as (store, key_place):
             return cls._create(
                 register,
                 objects=store,
                 keys=key_place,
                 root_key=root,
                 make_database=lambda: open_database(catalog, must_exist=False),
-                make_spool=lambda archive_id: open_spool(spool, archive_id, randomness),
-                spool_limit=spool_limit,
+                source=source,
                 witnesses=witnesses,
+                directory=directory,
+                authenticator=authenticator,
                 clock=clock,
                 randomness=randomness,
             )
@@ -203,6 +229,8 @@ class Archive(AbstractContextManager["Archive"]):
         credentials: Credentials = no_credentials,
         residency: Declarations = NOTHING_DECLARED,
         witnesses: Sequence[Witness] = (),
+        directory: Directory | None = None,
+        authenticator: Authenticator | None = None,
         clock: Clock = system_clock,
         randomness: Randomness = os.urandom,
     ) -> "Archive":
@@ -219,29 +247,126 @@ class Archive(AbstractContextManager["Archive"]):
             SpoolMismatchError: The spool is another archive's.
             IntegrityError: Something was altered.
         """
-        source = Source(objects, keys, root_key, secrets, credentials, residency)
-        catalog = source.place_catalog(catalog)
-        source.require_spool(spool)
-        database = open_database(catalog, must_exist=True)
-        vault = source.open(database, clock, randomness)
+        source = Source(objects, keys, root_key, secrets, credentials, residency, spool, spool_limit)
+        database = open_database(source.place_catalog(catalog), must_exist=True)
+        vault = source.open(database, clock, randomness, directory)
         try:
-            require_schema(database, archive_id=str(vault.archive_id))
-            register = read_register(vault, read_description(vault.objects)[1])
-            place = open_spool(spool, vault.archive_id, randomness)
-            archive = cls(vault, register, witnesses, place, spool_limit)
-            archive.destroyed_again = destroy_again(vault, archive.audit, register, by=_HERE)
-            archive.lost_keys = make_keys_ahead(vault, register)
-            found = {
-                "lost_keys": " ".join(map(str, archive.lost_keys)),
-                "unreadable_entries": str(archive.destroyed_again.unreadable_entries or ""),
-            }
-            facts = {name: fact for name, fact in found.items() if fact}
-            archive.audit.write(
-                archive.audit.new_entry(EntryKind.ARCHIVE_OPENED, _HERE, recording_id=None, terms=None, **facts)
-            )
+            require_own(database, archive_id=str(vault.archive_id))
+            migrate(database)
+            return cls._open(vault, source, witnesses, authenticator)
         except BaseException:
             database.close()
             raise
+
+    @classmethod
+    def rebuild_lost(
+        cls,
+        *,
+        by: Actor,
+        objects: Place,
+        keys: KeyPlaces,
+        root_key: str,
+        secrets: Secrets | None = None,
+        catalog: Place | None = None,
+        spool: Place | None = None,
+        spool_limit: int | None = None,
+        credentials: Credentials = no_credentials,
+        residency: Declarations = NOTHING_DECLARED,
+        executor: Executor | None = None,
+        progress: ShowProgress | None = None,
+        witnesses: Sequence[Witness] = (),
+        directory: Directory | None = None,
+        authenticator: Authenticator | None = None,
+        clock: Clock = system_clock,
+        randomness: Randomness = os.urandom,
+    ) -> "Archive":
+        """Make a new catalog from the objects, in the place of one that was lost, and open the archive.
+
+        A rebuild that was broken off goes on where it was. Writers with another catalog go on until this one takes
+        over; then they are refused by name and open the archive anew. `archive.rebuilt` tells what was done. The place
+        of the catalog must be empty: move away what is left of a damaged one. The work is done on threads of this
+        process, or on an executor, which stays the caller's. Progress is called with how far it is, now and then. The
+        other arguments are those of `create`.
+
+        Raises:
+            ArchiveExistsError: There is a whole catalog at the place already.
+            DeniedError, IntegrityError: No role grants it, or the log does not prove itself; nothing was taken over.
+            CatalogMismatchError: Another rebuild took over meanwhile.
+            ArchiveNotFoundError, KeyPlaceMismatchError, RootKeyError, StorageError: As `open`.
+        """
+        source = Source(objects, keys, root_key, secrets, credentials, residency, spool, spool_limit)
+        catalog = source.place_catalog(catalog)
+        source.open_bare().database.close()  # what is wrong with objects or keys shows before a catalog is made
+        vault = source.open(open_database(catalog, must_exist=None), clock, randomness, directory)
+        work = partial(rebuild_catalog, by=by, executor=executor, progress=progress)
+        return cls._open_rebuilt(vault, source, witnesses, authenticator, work)
+
+    def rebuild(
+        self,
+        *,
+        by: Actor,
+        catalog: Place | None = None,
+        executor: Executor | None = None,
+        progress: ShowProgress | None = None,
+    ) -> "Archive":
+        """Make a new catalog from the objects beside this one, which is refused from then on, and open the archive.
+
+        This archive is closed at the end; no log entry is lost, since its catalog can still be read. Takes that are
+        live are sealed in as cut before; what cannot be is left for `capture.recover` of the new archive. The new
+        catalog lies at an empty place, or in memory if the archive does. Executor and progress are as for
+        `rebuild_lost`.
+
+        Raises:
+            InvalidValueError: No place is given for the catalog of an archive that does not live in memory.
+            ArchiveExistsError, DeniedError, IntegrityError, CatalogMismatchError, StorageError: As `rebuild_lost`.
+        """
+        self._require_open()
+        self.audit.require_in_charge()
+        self.audit.require_may(by, Act.REBUILD)
+        self.capture.close()
+        if self._source is not None:
+            if catalog is None:
+                raise InvalidValueError("The new catalog has no place.", advice="Give an empty one as catalog.")
+            catalog = self._source.place_catalog(catalog)
+        database = open_memory_database() if catalog is None else open_database(catalog, must_exist=None)
+        work = partial(rebuild_catalog, by=by, executor=executor, progress=progress, former=self._vault)
+        vault = evolve(self._vault, database=database)
+        archive = self._open_rebuilt(vault, self._source, self._witnesses, self._authenticator, work)
+        self._is_closed = True
+        self.audit.abandon()
+        self._vault.database.close()
+        return archive
+
+    @classmethod
+    def _open_rebuilt(
+        cls,
+        vault: Vault,
+        source: Source | None,
+        witnesses: Sequence[Witness],
+        authenticator: Authenticator | None,
+        work: Callable[..., Rebuilt],
+    ) -> "Archive":
+        try:
+            register = read_register(vault, read_description(vault.objects)[1])
+            rebuilt = work(vault, register, reopen=None if source is None else source.open_bare)
+            archive = cls._open(vault, source, witnesses, authenticator)
+        except BaseException:
+            vault.database.close()
+            raise
+        archive.rebuilt = rebuilt
+        return archive
+
+    @classmethod
+    def _open(
+        cls,
+        vault: Vault,
+        source: Source | None,
+        witnesses: Sequence[Witness],
+        authenticator: Authenticator | None,
+    ) -> "Archive":
+        register = read_register(vault, read_description(vault.objects)[1])
+        archive = cls(vault, register, witnesses, source, authenticator)
+        archive.destroyed_again, archive.lost_keys = begin_use(vault, archive.audit, archive.register, by=_HERE)
         return archive
 
     @classmethod
@@ -253,19 +378,20 @@ class Archive(AbstractContextManager["Archive"]):
         keys: ObjectPlace,
         root_key: RootKey,
         make_database: Callable[[], Database],
-        make_spool: Callable[[UUID], SpoolPlace | None],
-        spool_limit: int | None,
         witnesses: Sequence[Witness],
+        directory: Directory | None,
+        authenticator: Authenticator | None,
         clock: Clock,
         randomness: Randomness,
+        source: Source | None = None,
     ) -> "Archive":
         archive_id = uuid7(clock(), randomness(RANDOM_BYTES))
         keyring = Keyring.create(keys, archive_id, root_key, randomness)
-        vault = Vault(archive_id, objects, keyring, make_database(), clock, randomness)
+        vault = Vault(archive_id, objects, keyring, make_database(), clock, randomness, directory)
         try:
             create_schema(vault.database, catalog_id=str(vault.new_id()), archive_id=str(archive_id))
             write_register(vault, register)
-            archive = cls(vault, register, witnesses, make_spool(archive_id), spool_limit)
+            archive = cls(vault, register, witnesses, source, authenticator)
             try:
                 make_keys_ahead(vault, register)
                 archive.audit.begin()
@@ -280,10 +406,55 @@ class Archive(AbstractContextManager["Archive"]):
             raise
         return archive
 
-    def session(self, *, by: StaffId, purpose: str, matter: str, country: str | None = None) -> Session:
+    def session(
+        self,
+        *,
+        by: StaffId | Credential,
+        purpose: str,
+        matter: str,
+        country: str | None = None,
+        break_glass: str | None = None,
+        restricted_use: str | None = None,
+    ) -> Session:
         """Begin a session: the only way to content and personal data. See `Sessions.begin`."""
         self._require_open()
-        return self._sessions.begin(by=by, purpose=purpose, matter=matter, country=country)
+        return self._sessions.begin(
+            by=by,
+            purpose=purpose,
+            matter=matter,
+            country=country,
+            break_glass=break_glass,
+            restricted_use=restricted_use,
+        )
+
+    def resume(self, session_id: UUID, *, by: StaffId | Credential) -> Session:
+        """Go on in a session that was begun elsewhere. See `Sessions.resume`."""
+        self._require_open()
+        return self._sessions.resume(session_id, by=by)
+
+    def iter_differences(
+        self, *, by: Actor, executor: Executor | None = None, progress: ShowProgress | None = None
+    ) -> Iterator[Difference]:
+        """Go through what objects, catalog, log and keys disagree on; also beside live writers.
+
+        That it was asked is in the log, and what came of it once the last difference was given. Executor and progress
+        are as for `rebuild_lost`.
+
+        Raises:
+            DeniedError, StorageError: No role grants it, or a place refuses: it could not be told.
+        """
+        self._require_open()
+        return self._verification.iter_differences(by=by, executor=executor, progress=progress)
+
+    def verify(self, *, by: Actor, executor: Executor | None = None, progress: ShowProgress | None = None) -> None:
+        """Check that objects, catalog, log and keys agree; as `iter_differences`.
+
+        Raises:
+            MissingError, RolledBackError, AlteredError, LogDiffersError, KeysMissingError, OrphanedError: They do not;
+                the gravest class that was found, in this order, with its count.
+        """
+        self._require_open()
+        self._verification.verify(by=by, executor=executor, progress=progress)
 
     def close(self) -> None:
         """Write that it closed, and let go of the catalog. Closing it twice is no error."""
@@ -305,19 +476,3 @@ class Archive(AbstractContextManager["Archive"]):
     def _require_open(self) -> None:
         if self._is_closed:
             raise ClosedError("The archive was closed.", advice="Open it again.")
-
-
-def _list_catalog_files(catalog_file: Path | None) -> list[Path]:
-    return [] if catalog_file is None else [catalog_file, catalog_file.with_name(f"{catalog_file.name}-journal")]
-
-
-@contextmanager
-def _removed_on_error(files: list[Path]) -> Iterator[None]:
-    """Remove files that are made meanwhile if what is done then fails; those that are there already stay."""
-    made = [file for file in files if not file.exists()]
-    try:
-        yield
-    except BaseException:
-        for file in made:
-            file.unlink(missing_ok=True)
-        raise

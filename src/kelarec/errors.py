@@ -4,7 +4,8 @@ Each says what happened, what was lost (nothing, if it can be so) and what to do
 or content. ``code`` is stable and meant for programs; the message is meant for people.
 """
 
-from typing import ClassVar
+from collections.abc import Iterable
+from typing import ClassVar, NamedTuple
 
 
 class KelarecError(Exception):
@@ -117,6 +118,37 @@ class ContactTakenError(InvalidValueError):
     default_advice = "Use the take that is live, or finish it first."
 
 
+class Fault(NamedTuple):
+    """One thing that is wrong in a document.
+
+    Attributes:
+        place: Where, as a path: ``purposes[1].label.sv``.
+        sentence: What is wrong there.
+    """
+
+    place: str
+    sentence: str
+
+
+class RegisterFaultsError(InvalidValueError):
+    """A document does not describe a register.
+
+    Attributes:
+        faults: Every fault: those of single fields in their order, then those between parts.
+    """
+
+    code = "register-faults"
+    default_advice = "Mend each place; nothing was loaded."
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(faults)
+        listed = "".join(f"\n  {place}: {sentence}" for place, sentence in self.faults)
+        super().__init__(f"The document has faults: {len(self.faults)}.{listed}\n")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (RegisterFaultsError, (self.faults,))
+
+
 # The notice, and who may do what -------------------------------------------------------------------------------------
 
 
@@ -161,6 +193,20 @@ class DeniedError(PolicyError):
 
 def _rebuild_denied(kind: type[DeniedError], happened: str, lost: str, advice: str, clause: str) -> DeniedError:
     return kind(happened, lost=lost, advice=advice, clause=clause)
+
+
+class UnknownCallerError(PolicyError):
+    """The application's authenticator does not say who the caller is; the attempt is in the log."""
+
+    code = "unknown-caller"
+    default_advice = "Log in again."
+
+
+class StandingDisclosureError(OutsideNoticeError):
+    """A standing or recurring disclosure was asked for; the notice has none (notice, section 7)."""
+
+    code = "standing-disclosure"
+    default_advice = "Disclose once, to one recipient, on one legal ground; ask anew for the next time."
 
 
 class ExpiredError(DeniedError):
@@ -330,6 +376,13 @@ class CatalogMismatchError(CatalogError):
     default_advice = "Use the catalog named in audit/catalog; entries of the other one are not in the log."
 
 
+class UnfinishedCatalogError(CatalogError):
+    """A catalog is being rebuilt, or its rebuild was broken off."""
+
+    code = "unfinished-catalog"
+    default_advice = "Wait for the rebuild to end, or start it again: it goes on where it was."
+
+
 class FormatTooNewError(StorageError):
     """Something was written by a newer kelarec."""
 
@@ -398,6 +451,13 @@ class ForkedError(KelarecError, RuntimeError):
     default_advice = "Open the archive anew in the child process."
 
 
+class DirectoryError(KelarecError, RuntimeError):
+    """The directory of staff cannot be asked, so nobody can be told from anybody; nothing was given."""
+
+    code = "directory"
+    default_advice = "Mend the directory that the archive was opened with, and repeat."
+
+
 class KeyUnavailableError(KelarecError, LookupError):
     """A key is not there: destroyed on its day or before, or missing."""
 
@@ -463,6 +523,69 @@ class ForkedLogError(IntegrityError):
 
     code = "forked-log"
     default_advice = "Nothing was signed. Keep both for examination, and restore the newer catalog."
+
+
+# What `verify` raises: objects, catalog, log and keys disagree --------------------------------------------------------
+
+
+class DifferenceError(IntegrityError):
+    """Objects, catalog, log and keys disagree; each difference is told by `Archive.iter_differences`.
+
+    Attributes:
+        count: How many differences of this class there are.
+    """
+
+    code = "difference"
+    default_advice = "List them with iter_differences: each says what its sides hold and what to do."
+
+    def __init__(self, happened: str, *, lost: str = "nothing", advice: str | None = None, count: int = 1) -> None:
+        super().__init__(happened, lost=lost, advice=advice)
+        self.count = count
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild_difference, (type(self), self.happened, self.lost, self.advice, self.count))
+
+
+def _rebuild_difference(
+    kind: type[DifferenceError], happened: str, lost: str, advice: str, count: int
+) -> DifferenceError:
+    return kind(happened, lost=lost, advice=advice, count=count)
+
+
+class MissingError(DifferenceError):
+    """Something that the catalog or the log tells of is not there."""
+
+    code = "missing"
+
+
+class RolledBackError(DifferenceError):
+    """An older version stands where the log tells of a newer one."""
+
+    code = "rolled-back"
+
+
+class AlteredError(DifferenceError):
+    """Something is not as it was written."""
+
+    code = "altered"
+
+
+class LogDiffersError(DifferenceError):
+    """The log in the archive does not prove itself, or the catalog's rows are not its entries."""
+
+    code = "log-differs"
+
+
+class KeysMissingError(DifferenceError):
+    """Keys of a date that is not over are not there."""
+
+    code = "keys-missing"
+
+
+class OrphanedError(DifferenceError):
+    """Something is there that neither the catalog nor the log accounts for."""
+
+    code = "orphaned"
 
 
 # Look-ups ------------------------------------------------------------------------------------------------------------

@@ -119,6 +119,7 @@ def test_two_catalogs_are_refused(folder: Path, catalog_url: str) -> None:
         before = verify(folder)
         with archive._vault.database.begin() as connection:
             connection.execute(update(tables.catalog).where(tables.catalog.c.name == "catalog").values(value="another"))
+        archive._vault.database.bind("another")
         append(archive, "a", 1)
         with pytest.raises(CatalogMismatchError, match="Another catalog"):
             archive.audit.integrate()
@@ -126,6 +127,7 @@ def test_two_catalogs_are_refused(folder: Path, catalog_url: str) -> None:
         with archive._vault.database.begin() as connection:
             mine = (folder / "archive" / "audit" / "catalog").read_text("ascii").splitlines()[1]
             connection.execute(update(tables.catalog).where(tables.catalog.c.name == "catalog").values(value=mine))
+        archive._vault.database.bind(mine)
 
 
 def test_a_rolled_back_catalog_is_refused(folder: Path, catalog_url: str) -> None:

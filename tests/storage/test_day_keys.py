@@ -282,6 +282,21 @@ def test_remains_of_a_date_are_listed() -> None:
     assert list(place.iter_paths("days")) == [f"days/{NEXT_DAY}.key"]
 
 
+def test_several_dates_die_at_once_and_no_other(tmp_path: Path) -> None:
+    """Tops, branches and unfinished writes of the dates named are gone; another date is as before (section 9)."""
+    place = FolderObjects(tmp_path)
+    keyring = make(place)
+    third = date(2027, 3, 7)
+    keyring.make([third], NOW)
+    keyring.puncture(DAY, GONE)
+    before = read_leaves(keyring, third)
+    (tmp_path / "days" / f"{DAY}.key.1-1.part").write_bytes(b"old nodes")
+    keyring.destroy_all([DAY, NEXT_DAY, date(2020, 1, 1)])
+    assert [path.name for path in (tmp_path / "days").iterdir()] == [f"{third}.key"]
+    assert read_leaves(keyring, DAY) == {}
+    assert read_leaves(reopen(place), third) == before
+
+
 def test_writes_that_never_finished_die_with_what_they_held(tmp_path: Path) -> None:
     """What a killed puncture left beside the objects goes before the next one, and with the date (section 9)."""
     place = FolderObjects(tmp_path)
@@ -309,6 +324,11 @@ class StubbornObjects(MemoryObjects):
 
     stubborn = ""
 
+    def delete(self, path: str) -> None:
+        """Delete, but not what it is stubborn about."""
+        if not self.stubborn or not path.endswith(self.stubborn):
+            super().delete(path)
+
     def replace(self, path: str, content: bytes) -> None:
         """Replace, but not what it is stubborn about."""
         if not self.stubborn or not path.endswith(self.stubborn):
@@ -327,6 +347,16 @@ def test_a_puncture_is_read_back(stubborn: str) -> None:
     with pytest.raises(StorageError, match="not what was just written"):
         keyring.puncture(DAY, CROWDED[:1])
     assert read_leaves(reopen(place)) == before
+
+
+@pytest.mark.parametrize("destroy", [lambda keyring: keyring.destroy(DAY), lambda keyring: keyring.destroy_all([DAY])])
+def test_a_destruction_is_read_back(destroy: Callable[[Keyring], object]) -> None:
+    """A place that keeps what it was told to delete is an error: nobody believes that the date is dead (section 9)."""
+    place = StubbornObjects()
+    keyring = make(place)
+    place.stubborn = ".key"
+    with pytest.raises(StorageError, match="still there"):
+        destroy(keyring)
 
 
 def test_a_lost_branch_is_lost_alone() -> None:

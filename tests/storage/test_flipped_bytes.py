@@ -14,7 +14,7 @@ import pytest
 from kelarec import AccessRequest, Archive, Place, Recording, StaffId, System
 from kelarec.errors import IntegrityError, KelarecError
 from kelarec.storage.description import read_description, read_register
-from kelarec.storage.engine import open_database, require_schema
+from kelarec.storage.engine import open_database, require_own
 from kelarec.storage.key_tree import name_leaf
 from kelarec.storage.keyring import Keyring
 from kelarec.storage.objects import FolderObjects
@@ -33,7 +33,7 @@ EVERY_BIT: Final = range(8)
 CLASSES: Final = {
     "description": r"archive/archive\.json",
     "register": r"archive/registers/[^/]+/register-\w+",
-    "staff": r"archive/staff/[^/]+/member-\w+",
+    "staff": r"archive/staff/[^/]+/member-\d+-\w+",
     "request": r"archive/requests/[^/]+/request-\d+-\w+",
     "record": r"archive/recordings/[^/]+/[^/]+/record-1-\w+",
     "content": r"archive/recordings/[^/]+/[^/]+/audio-\w+",
@@ -233,8 +233,48 @@ def test_in_the_header_of_the_catalog(disk: "Disk") -> None:
     def look() -> None:  # opening the whole archive would write to its log, and the bytes put back would be a rollback
         database = open_database(Place(f"sqlite://{disk.catalog}", "FI"), must_exist=True)
         try:
-            require_schema(database, archive_id=str(archive_id))
+            require_own(database, archive_id=str(archive_id))
         finally:
             database.close()
 
     assert flip(disk.catalog, look, what_sqlite_checks) == []
+
+
+def pages_of(catalog: Path, *tables: str) -> dict[str, range]:
+    """Return where the pages of some tables' indexes lie, each the only one, and that of the tokens."""
+    with closing(sqlite3.connect(catalog)) as connection:
+        size = connection.execute("PRAGMA page_size").fetchone()[0]
+        rows = connection.execute("SELECT name, tbl_name, type, rootpage FROM sqlite_master WHERE rootpage > 0")
+        return {
+            name: range((page - 1) * size, page * size)
+            for name, table, kind, page in rows
+            if table == "tokens" or (table in tables and kind == "index")
+        }
+
+
+def used_bytes(content: bytes, page: range) -> list[int]:
+    """Return the bytes of a leaf page that hold anything: its header, the cells' places, the cells."""
+    cells = int.from_bytes(content[page.start + 3 : page.start + 5], "big")
+    first_cell = int.from_bytes(content[page.start + 5 : page.start + 7], "big")
+    return [*range(page.start, page.start + 8 + 2 * cells), *range(page.start + first_cell, page.stop)]
+
+
+@pytest.mark.parametrize("stride", [11, pytest.param(1, marks=pytest.mark.deep)])
+@pytest.mark.usefixtures("call")
+def test_in_tokens_and_indexes_of_the_catalog(disk: "Disk", disk_archive: Archive, vault: Vault, stride: int) -> None:
+    """One flipped bit in a look-up token or in a page of an index is found by whoever verifies (Art. 32(1)(b))."""
+    disk_archive.audit.integrate()
+    disk_archive.audit.abandon()  # or the tree would grow on a catalog whose bytes are put back
+    vault.database._engine.dispose()
+    content = disk.catalog.read_bytes()
+    pages = pages_of(disk.catalog, "recordings", "holds", "held_recordings", "staff", "requests", "sessions", "entries")
+    assert "tokens" in pages
+    assert len(pages) >= 8
+    assert content[pages["tokens"].start] == content[pages["recordings_by_start"].start] == 10  # leaves of an index
+    offsets = [offset for page in pages.values() for offset in used_bytes(content, page)]
+
+    def verify() -> None:
+        vault.database._engine.dispose()
+        disk_archive.verify(by=RECORDER)
+
+    assert flip(disk.catalog, verify, offsets[::stride], bits=None) == []

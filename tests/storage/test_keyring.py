@@ -20,6 +20,7 @@ from kelarec.errors import (
     WrongRootKeyError,
 )
 from kelarec.storage.day_keys import KeyPair
+from kelarec.storage.key_cache import ForgetfulCache
 from kelarec.storage.keyring import STANDING, Keyring
 from kelarec.storage.objects import FolderObjects, MemoryObjects, ObjectPlace
 from kelarec.storage.roots import LocalRootKey
@@ -112,6 +113,19 @@ class StubbornObjects(MemoryObjects):
 
     def delete(self, path: str) -> None:
         """Do nothing."""
+
+
+def test_what_is_forgotten_while_it_is_read_is_not_kept() -> None:
+    """A key that was destroyed while another thread read it does not come back into the cache (Art. 17)."""
+    cache: ForgetfulCache[str, str] = ForgetfulCache(lambda: 0.0)
+
+    def read_slowly() -> str:
+        cache.forget(lambda _: True)
+        return "old"
+
+    assert cache.get("day", read_slowly) == "old"
+    assert cache.get("day", lambda: "new") == "new"
+    assert cache.get("day", lambda: "newer") == "new"
 
 
 def test_a_key_that_will_not_die_is_named() -> None:

@@ -16,12 +16,14 @@ from attrs import field, frozen
 from kelarec import (
     AccessRequest,
     Address,
+    Archive,
     Chat,
     EmailAddress,
     Kind,
     Person,
     PersonalIdentityCode,
     PhoneNumber,
+    Recording,
     RectificationRequest,
     StaffId,
     System,
@@ -41,12 +43,29 @@ AINO: Final = Person(
 )
 TULKKI: Final = Person(name="Tuulikki Tulkki", identity_code=make_identity_code(31))
 NOLLAS_CODE: Final = make_identity_code(44)
+TULKKI_CODE: Final = make_identity_code(31)
+RECIPIENT, GROUND = "Esimerkkilän käräjäoikeus", "Esimerkkilaki 12345/2020, 17 luku 3 pykälä"
+ITEMS, REASON = "puhelutallenne kokonaisuudessaan", "tuomioistuin vaatii tänään, ei aikaa"
 WHICH, WHY, HOW = "Muuttopäivä on kirjattu väärin", "Vuokrasopimus alkoi myöhemmin", "Oikea päivä on 15. maaliskuuta"
 MATTER: Final = "asumistuki, asia KELA-2026-4711"
 CONTACT_ID: Final = "puhelunvälitys/4711/osasto-9"
 RECORDER: Final = System("recorder@test")
 VERIFY: Final = "verify-service-event"
 
+TABLES: Final = (
+    "recordings",
+    "tokens",
+    "staff",
+    "requests",
+    "entries",
+    "waiting",
+    "holds",
+    "held_recordings",
+    "staff_changes",
+    "access_reviews",
+    "disclosure_tokens",
+    "disclosures",
+)
 PIECE: Final = 14
 WINDOW: Final = 32
 
@@ -134,13 +153,30 @@ def _use_the_archive(disk: "Disk", wav: bytes, chat: Chat) -> None:
             session.read_chat(written.id)
         with archive.session(by=StaffId("nolla"), purpose=VERIFY, matter=MATTER) as session, pytest.raises(DeniedError):
             session.get_details(call.id)
+        _mask_disclose_and_restrict(archive, call, written)
+
+
+def _mask_disclose_and_restrict(archive: Archive, call: Recording, chat: Recording) -> None:
+    officer = make_staff_member(
+        id=StaffId("tiia"), roles={"data-protection-officer"}, identity_code=NOLLAS_CODE, duties=[]
+    )
+    archive.staff.enrol(officer, by=RECORDER)
+    terms = {"purpose": "legal-claim", "matter": "CASE-1", "break_glass": REASON}
+    with archive.session(by=officer.id, **terms) as session:
+        session.mask(chat.id, masked_for=VERIFY)
+        session.mask(call.id, masked_for=VERIFY, silenced=[(0.0, 1.0)])
+        session.disclose([call.id], recipient=RECIPIENT, country="FI", ground=GROUND, items=ITEMS)
+    archive.restrictions.restrict(call.id, by=officer.id, reason=REASON)
+    operator = make_staff_member(id=StaffId("olli"), roles={"operator"}, identity_code=TULKKI_CODE)
+    archive.staff.enrol(operator, by=RECORDER)
+    archive.staff.propose(make_staff_member(unit="yksikko-seitseman"), by=operator.id)
 
 
 def _back_up_within_a_write(disk: "Disk") -> None:
     """Copy everything while the catalog is being written, when old rows stand in its journal."""
     with closing(sqlite3.connect(disk.catalog, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
-        for table in ("recordings", "tokens", "staff", "requests", "entries", "waiting"):
+        for table in TABLES:
             connection.execute(f"DELETE FROM {table}")  # noqa: S608  names of our own tables
         journal = Path(f"{disk.catalog}-journal")
         assert journal.stat().st_size > 0
@@ -162,7 +198,10 @@ def told(disk: "Disk", example_call: bytes, example_chat: Chat) -> Told:
     staff = [make_staff_member().identity_code.text, NOLLAS_CODE.text]
     address = ["Mallipolku 7 B 12", "Esimerkkilä", "050 000 0123", "0500000123"]
     said = [message.text for message in example_chat.messages]
-    texts = [text for text in (*known, *staff, *address, *said, WHICH, WHY, HOW, MATTER, CONTACT_ID) if text]
+    given_out = [RECIPIENT, GROUND, ITEMS, REASON, "yksikko-seitseman", "[henkilötunnus]", "[puhelinnumero]"]
+    texts = [
+        text for text in (*known, *given_out, *staff, *address, *said, WHICH, WHY, HOW, MATTER, CONTACT_ID) if text
+    ]
     return Told(
         text_markers=markers_of(*texts),
         sound_markers=set(iter_sound_markers(example_call)),

@@ -5,17 +5,28 @@ from collections.abc import Callable, Iterable
 from typing import BinaryIO, cast
 
 from kelarec.audit.consultations import merge_ranges
+from kelarec.errors import UnreadableAudioError
 from kelarec.media.wav import WavFormat, clip_wav, read_format
 from kelarec.storage.sealing import SealedReader
 
 Heard = tuple[tuple[float, float], ...]
 
 
-class AudioReader(SealedReader):
+class GuardedReader(SealedReader):
+    """A seekable binary file over content that may not be given any more by the time it was fetched."""
+
+    def _open_span(self, start: int, buffer: memoryview) -> None:
+        super()._open_span(start, buffer)
+        self._guard()  # a long read may outlast the end, or a second; what it had fetched is wiped then
+
+
+class AudioReader(GuardedReader):
     """A seekable binary file over a call; opens only the chunks it is asked for."""
 
     _form: WavFormat | None = None
     _report: Callable[[Heard], None] | None = None
+    _report_later: Callable[[Heard], None] | None = None
+    _refuse: Callable[[], None] | None = None
     _ranges: tuple[tuple[float, float], ...] = ()
 
     @property
@@ -23,10 +34,20 @@ class AudioReader(SealedReader):
         """Bytes of the whole WAV file."""
         return self._length
 
-    def report_to(self, report: Callable[[Heard], None]) -> None:
-        """From now on note which seconds are read, and report them once, when the reader is closed."""
+    def report_to(
+        self, report: Callable[[Heard], None], *, later: Callable[[Heard], None], refuse: Callable[[], None]
+    ) -> None:
+        """From now on note which seconds are read, and report them once, when the reader is closed.
+
+        Args:
+            report: Is told what was heard, when the reader is closed.
+            later: Is told it instead if nobody closed the reader and it is cleared away; it must touch no catalog.
+            refuse: Is called before a clip is refused because it lies outside the recording.
+        """
         self._form = self.get_format()
         self._report = report
+        self._report_later = later
+        self._refuse = refuse
 
     def _note_read(self, start: int, stop: int) -> None:
         if self._form is not None:
@@ -56,9 +77,24 @@ class AudioReader(SealedReader):
         """
         position = self.tell()
         try:
-            return clip_wav(cast("BinaryIO", self), self.get_format(), length=self._length, start=start, stop=stop)
+            form = self.get_format()
+            self._require_within(form, start, stop)
+            return clip_wav(cast("BinaryIO", self), form, length=self._length, start=start, stop=stop)
         finally:
             self.seek(position, io.SEEK_SET)
+
+    def _require_within(self, form: WavFormat, start: float, stop: float) -> None:
+        try:
+            form.require_within(self._length, start, stop)
+        except UnreadableAudioError:
+            if self._refuse is not None:
+                self._refuse()
+            raise
+
+    def __del__(self) -> None:
+        # Garbage is collected anywhere, even in the middle of a transaction: one of our own here would undo that one.
+        self._report = self._report_later
+        super().__del__()
 
     def close(self) -> None:
         """Close it, and report what was heard."""

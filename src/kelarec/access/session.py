@@ -3,7 +3,7 @@
 Each act is decided anew by the access rule, and its log entry is durable before anything is given.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Final, Unpack
@@ -11,29 +11,35 @@ from uuid import UUID
 
 from sqlalchemy import delete
 
+from kelarec.access.disclosing import disclose
 from kelarec.access.finding import Finding, Page
-from kelarec.access.reader import AudioReader, Heard
+from kelarec.access.gate import Gate
+from kelarec.access.making_masks import MadeMask, mask_recording
+from kelarec.access.picking import pick_for_handing_out, pick_part
+from kelarec.access.reader import AudioReader, GuardedReader, Heard
+from kelarec.access.selecting import Wanted, select_for_training
 from kelarec.audit.consultations import Consultation, coarsen_ranges, format_ranges, to_consultations
-from kelarec.audit.entries import EntryKind
+from kelarec.audit.entries import Entry, EntryKind
 from kelarec.audit.log import AuditLog
-from kelarec.domain.access_rule import Clause, SessionTerms, decide
 from kelarec.domain.chat import Chat
+from kelarec.domain.disclosure import Disclosure
+from kelarec.domain.masked import mask_details, mask_recording_facts
 from kelarec.domain.people import Identifier
 from kelarec.domain.recording import Part, Recording, RecordingDetails
 from kelarec.domain.references import SearchTerm
 from kelarec.domain.register import Register
+from kelarec.domain.session_terms import SessionTerms
 from kelarec.domain.staff_acts import Act
-from kelarec.errors import ClosedError, DeniedError, ExpiredError, InvalidValueError, SpooledError
+from kelarec.errors import InvalidValueError
 from kelarec.media import wav
 from kelarec.storage import catalog_tables as tables
+from kelarec.storage.disclosures import DisclosureRegister
 from kelarec.storage.json_form import from_json
 from kelarec.storage.recordings import OpenedRecord, Recordings
 from kelarec.storage.sealing import SealedReader
 from kelarec.storage.search import Criteria, Search
-from kelarec.storage.staff_directory import StaffDirectory
 from kelarec.storage.vault import Vault
 
-RECHECKED_EVERY_SECONDS: Final = 1.0
 _MOST_RANGES: Final = 20
 
 
@@ -44,14 +50,18 @@ class Session(AbstractContextManager["Session"]):
         self._vault = vault
         self._log = log
         self._register = register
+        self._gate = Gate(vault, log, register, terms)
         self._recordings = Recordings(vault)
-        self._staff = StaffDirectory(vault)
+        self._is_masked = register.shows_masked_only(terms.purpose)
         self._is_over = False
         self._readers: list[AudioReader] = []
         self.terms = terms
 
     def __repr__(self) -> str:
         return f"Session({self.terms.id}, by={self.terms.staff_id}, purpose={self.terms.purpose!r})"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        raise TypeError("A session is never pickled; resume it by its id where it is needed.")
 
     def find(self, *terms: SearchTerm, **criteria: Unpack[Criteria]) -> list[Recording]:
         """Return the clear facts of recordings, oldest first.
@@ -64,10 +74,10 @@ class Session(AbstractContextManager["Session"]):
 
         Raises:
             DeniedError: The session may look nobody up.
-            InvalidValueError: A term is not parsed, or nothing is said of what is looked for.
+            InvalidValueError: A term is not parsed, or nothing is said of what is looked for; the log has it.
             CatalogError: The catalog or its log cannot be written: there is no unlogged look-up.
         """
-        return self._finding().find_all(Search(terms=terms, **criteria))
+        return self._begin_finding().find_all(self._to_search(terms, criteria))
 
     def find_page(
         self, *terms: SearchTerm, cursor: str | None = None, size: int = 50, **criteria: Unpack[Criteria]
@@ -78,36 +88,28 @@ class Session(AbstractContextManager["Session"]):
             CursorError: The cursor is none of this search.
             DeniedError, InvalidValueError, CatalogError: As `find`.
         """
-        return self._finding().find_page(Search(terms=terms, **criteria), cursor=cursor, size=size)
+        finding, search = self._begin_finding(), self._to_search(terms, criteria)
+        return finding.find_page(search, cursor=cursor, size=size)
 
     def iter_found(self, *terms: SearchTerm, **criteria: Unpack[Criteria]) -> Iterator[Recording]:
         """Go through what `find` would return without holding it all; an error of it may come at any step."""
-        return self._finding().iter_found(Search(terms=terms, **criteria))
+        return self._begin_finding().iter_found(self._to_search(terms, criteria))
 
     def count(self, *terms: SearchTerm, **criteria: Unpack[Criteria]) -> int:
         """Return how many recordings `find` would return; each of them is decided about, so it takes as long."""
         return sum(1 for _ in self.iter_found(*terms, **criteria))
 
-    def _finding(self) -> Finding:
-        self._require(Act.FIND)
-        return Finding(self._vault, lambda opened: self._clause_against(Act.FIND, opened), self._report_found)
-
-    def _report_found(self, found: int, left_out: int) -> None:
-        entry = self._log.new_entry(
-            EntryKind.LOOKED_UP, self.terms.staff_id, terms=self.terms, found=str(found), left_out=str(left_out)
-        )
-        self._log.write(entry)
-
     def get_details(self, recording_id: UUID) -> RecordingDetails:
-        """Return who took part in a recording and what it was about.
+        """Return who took part in a recording and what it was about; masked where the purpose sees masked copies only.
 
         Raises:
             DeniedError: A clause of the access rule is false, or there is no such recording.
             ExpiredError: Its retention has ended. After the sweep it is as unknown as any other id.
         """
-        opened = self._require_one(Act.DETAILS, recording_id)
-        self._grant(EntryKind.DETAILS_SHOWN, recording_id)
-        return opened.record.details
+        _, details = self._gate.grant(
+            Act.DETAILS, recording_id, EntryKind.DETAILS_SHOWN, lambda opened: opened.record.details
+        )
+        return mask_details(details) if self._is_masked else details
 
     def open(self, recording_id: UUID, *, part: str | None = None) -> AudioReader:
         """Open a call for listening: a seekable binary file of the WAV, with clips.
@@ -124,14 +126,17 @@ class Session(AbstractContextManager["Session"]):
             ObjectNotFoundError: Its content is missing.
             IntegrityError: The content is not as written.
         """
-        opened = self._require_one(Act.OPEN, recording_id)
-        found = _find_part(opened, part)
-        reader = self._recordings.open_part(opened, found, self._guard(recording_id), AudioReader)
-        self._grant(EntryKind.CONTENT_OPENED, recording_id)
-        if found.media_type == wav.MEDIA_TYPE:  # of other forms nobody can tell which seconds were read
-            reader.report_to(lambda heard: self._report_heard(recording_id, heard))
-        self._readers.append(reader)
-        return reader
+        return self._open_call(Act.OPEN, recording_id, part)
+
+    def clip(self, recording_id: UUID, *, start: float, stop: float, part: str | None = None) -> bytes:
+        """Return the seconds from start to stop of a call as a WAV file of its own, and close the call again.
+
+        Raises:
+            UnreadableAudioError: Start and stop do not lie within the recording; the attempt is in the log.
+            DeniedError, ExpiredError, InvalidValueError, ObjectNotFoundError, IntegrityError: As `open`.
+        """
+        with self._open_call(Act.CLIP, recording_id, part) as reader:
+            return reader.clip(start=start, stop=stop)
 
     def read_chat(self, recording_id: UUID) -> Chat:
         """Return the messages of a chat.
@@ -143,11 +148,135 @@ class Session(AbstractContextManager["Session"]):
             ObjectNotFoundError: Its content is missing.
             IntegrityError: The content is not as written.
         """
-        opened = self._require_one(Act.OPEN, recording_id)
-        part = _only_part(opened, ["chat"], "Use open for a call.")
-        self._grant(EntryKind.CONTENT_OPENED, recording_id)
-        with self._recordings.open_part(opened, part, self._guard(recording_id), SealedReader) as reader:
+        opened, part = self._gate.grant(Act.READ_CHAT, recording_id, EntryKind.CONTENT_OPENED, self._pick("chat"))
+        guard = self._gate.guard(Act.READ_CHAT, opened)
+        with self._recordings.open_part(opened, part, guard, GuardedReader) as reader:
             return from_json(reader.read(), Chat)
+
+    def hand_out(self, recording_id: UUID, *, part: str | None = None) -> tuple[str, SealedReader]:
+        """Open the whole content to be handed out: to the person (Art. 15(3)), or as a disclosure that was registered.
+
+        If there is a copy that was masked for this session's purpose (Art. 15(4)), that copy is handed out, and no part
+        without one.
+
+        Args:
+            recording_id: Which recording.
+            part: Which part, if it has several.
+
+        Returns:
+            The media type, and a seekable binary file: a WAV file, or a chat as JSON.
+
+        Raises:
+            DeniedError, ExpiredError, InvalidValueError, SpooledError, ObjectNotFoundError, IntegrityError: As `open`.
+        """
+        opened, found = self._gate.grant(
+            Act.HAND_OUT,
+            recording_id,
+            EntryKind.CONTENT_HANDED_OUT,
+            lambda opened: pick_for_handing_out(opened, part, self.terms.purpose),
+        )
+        guard = self._gate.guard(Act.HAND_OUT, opened)
+        return found.media_type, self._recordings.open_part(opened, found, guard, GuardedReader)
+
+    def mask(
+        self,
+        recording_id: UUID,
+        *,
+        masked_for: str,
+        silenced: Sequence[tuple[float, float]] = (),
+        words: Iterable[str] = (),
+        part: str | None = None,
+    ) -> MadeMask:
+        """Make a masked copy of a recording for a purpose; the original never changes. See `mask_recording`.
+
+        Raises:
+            InvalidValueError: The purpose is undeclared, or intervals are given for a chat, or none for a call.
+            UnreadableAudioError: An interval does not lie within the recording.
+            ChangedMeanwhileError: Somebody else changed the recording in between.
+            DeniedError, ExpiredError, ObjectNotFoundError, IntegrityError: As `open`.
+        """
+        return mask_recording(
+            self._vault,
+            self._log,
+            self._register,
+            self._gate,
+            recording_id,
+            masked_for=masked_for,
+            silenced=silenced,
+            words=words,
+            part_name=part,
+        )
+
+    def select(self, wanted: Wanted, *, seed: bytes) -> list[Recording]:
+        """Select recordings for the training plan that is this session's matter. See `select_for_training`.
+
+        Raises:
+            DeniedError: The session may select nothing.
+            InvalidValueError: The purpose is not one of training.
+        """
+        if not self._is_masked:
+            self._gate.write_denial(Act.SELECT, "training")
+            raise InvalidValueError(
+                "Recordings are selected for training only.", advice="Begin a session for a purpose of training."
+            )
+        selected = select_for_training(self._vault, self._log, self._gate, wanted, seed)
+        return [mask_recording_facts(each) for each in selected]
+
+    def disclose(
+        self,
+        recording_ids: Iterable[UUID],
+        *,
+        recipient: str,
+        country: str,
+        ground: str,
+        items: str,
+        recurring: str | None = None,
+    ) -> Disclosure:
+        """Register one disclosure to one recipient; what is given is then had by `hand_out`.
+
+        Args:
+            recording_ids: Of which recordings.
+            recipient: To whom, by name.
+            country: Where the recipient is, ISO 3166-1 alpha-2.
+            ground: The law that allows it, without a person's identifier.
+            items: What of the recordings is given, in words.
+            recurring: How often, if it is meant to recur; the notice allows none that does.
+
+        Raises:
+            StandingDisclosureError: It is meant to recur (notice, section 7).
+            NotResidentError: The recipient is not in the EU/EEA (notice, section 8).
+            LooksLikeIdentifierError: Ground or items look like they name a person.
+            DeniedError: A clause of the access rule is false for one of the recordings; nothing was registered.
+        """
+        return disclose(
+            self._vault,
+            self._log,
+            self._gate,
+            tuple(recording_ids),
+            kept=self._register.disclosure_retention,
+            recipient=recipient,
+            country=country,
+            ground=ground,
+            items=items,
+            recurring=recurring,
+        )
+
+    def list_disclosures(self, *terms: SearchTerm) -> list[Disclosure]:
+        """Return the register's entries about whoever has an identifier, or about a case or contact, oldest first.
+
+        Raises:
+            DeniedError: The session may not.
+            InvalidValueError: A term is not parsed, or there is none; the attempt is in the log.
+
+        Source: Art. 15(1)(c), Art. 19; C-154/21.
+        """
+        self._gate.require(Act.LIST_DISCLOSURES)
+        with self._gate.logging_refusals(Act.LIST_DISCLOSURES):
+            wanted = Search(terms=terms)
+        with self._vault.database.begin() as connection:
+            found = DisclosureRegister(self._vault).find(connection, wanted.terms)
+        self._log.write(self._gate.entry(EntryKind.DISCLOSURES_LISTED, found=str(len(found))))
+        return found
 
     def list_consultations(self, *identifiers: Identifier) -> tuple[Consultation, ...]:
         """Return every use of the recordings that this session may find about whoever has an identifier.
@@ -164,14 +293,14 @@ class Session(AbstractContextManager["Session"]):
         return to_consultations(self._log.get_uses(recording.id for recording in found))
 
     def end(self) -> None:
-        """End the session; readers opened in it give nothing more. Ending it twice is no error."""
+        """End the session everywhere; readers opened in it give nothing more. Ending it twice is no error."""
         if self._is_over:
             return
         for reader in self._readers:
             reader.close()
         self._is_over = True
-        entry = self._log.new_entry(EntryKind.SESSION_ENDED, self.terms.staff_id, terms=self.terms)
-        with self._log.transaction(entry) as connection:
+        self._gate.end()
+        with self._log.transaction(self._gate.entry(EntryKind.SESSION_ENDED)) as connection:
             connection.execute(delete(tables.sessions).where(tables.sessions.c.id == self.terms.id.bytes))
 
     def __exit__(
@@ -179,119 +308,37 @@ class Session(AbstractContextManager["Session"]):
     ) -> None:
         self.end()
 
-    def _report_heard(self, recording_id: UUID, heard: Heard) -> None:
-        if heard:
-            self._log.write(
-                self._log.new_entry(
-                    EntryKind.CONTENT_HEARD,
-                    self.terms.staff_id,
-                    recording_id=recording_id,
-                    terms=self.terms,
-                    heard=format_ranges(coarsen_ranges(heard, _MOST_RANGES)),
-                )
-            )
-
-    def _grant(self, kind: EntryKind, recording_id: UUID) -> None:
-        self._log.write(self._log.new_entry(kind, self.terms.staff_id, recording_id=recording_id, terms=self.terms))
-
-    def _require(self, act: Act) -> None:
-        self._require_not_over()
-        self._log.require_current()
-        clause = self._clause_against(act, None)
-        if clause is not None:
-            raise self._denial(act, clause, None)
-
-    def _require_one(self, act: Act, recording_id: UUID) -> OpenedRecord:
-        self._require_not_over()
-        self._log.require_current()
-        with self._vault.database.begin() as connection:
-            opened = self._recordings.find_one(connection, recording_id)
-        clause = self._clause_against(act, opened)
-        if clause is not None:
-            raise self._denial(act, clause, recording_id)
-        if opened is None:
-            raise self._denial(act, Clause.KNOWN_RECORDING, recording_id)
-        return opened
-
-    def _clause_against(self, act: Act, opened: OpenedRecord | None) -> Clause | None:
-        with self._vault.database.begin() as connection:
-            staff = self._staff.find(connection, self.terms.staff_id)
-        return decide(
-            act=act,
-            terms=self.terms,
-            staff=staff,
-            register=self._register,
-            at=self._vault.now(),
-            recording=None if opened is None else opened.record.recording,
-            details=None if opened is None else opened.record.details,
-        ).refused_by
-
-    def _denial(self, act: Act, clause: Clause, recording_id: UUID | None) -> DeniedError:
-        entry = self._log.new_entry(
-            EntryKind.DENIED,
-            self.terms.staff_id,
-            recording_id=recording_id,
-            terms=self.terms,
-            act=act.value,
-            clause=clause.value,
+    def _begin_finding(self) -> Finding:
+        self._gate.require(Act.FIND)
+        return Finding(
+            self._vault,
+            lambda opened: self._gate.find_clause_against(Act.FIND, opened),
+            lambda found, left_out: self._log.write(
+                self._gate.entry(EntryKind.LOOKED_UP, found=str(found), left_out=str(left_out))
+            ),
         )
-        self._log.write(entry)
-        if clause is Clause.END:
-            return ExpiredError("The recording's retention has ended; nothing of it may be read.", clause=clause.value)
-        # An unknown recording is denied in the words of a forbidden one, so that nobody can ask which ids exist.
-        shown = Clause.DUTY if clause is Clause.KNOWN_RECORDING else clause
-        return DeniedError(_DENIALS[shown], clause=shown.value, advice="The denial is in the log.")
 
-    def _require_not_over(self) -> None:
-        if self._is_over:
-            raise ClosedError("The session has ended.", advice="Begin a new one.")
+    def _to_search(self, terms: tuple[SearchTerm, ...], criteria: Criteria) -> Search:
+        with self._gate.logging_refusals(Act.FIND):
+            return Search(terms=terms, **criteria)
 
-    def _guard(self, recording_id: UUID) -> Callable[[], None]:
-        """Return what a reader asks before each read: the end each time, the whole rule at least every second."""
-        asked_at = self._vault.now()
-        with self._vault.database.begin() as connection:
-            opened = self._recordings.find_one(connection, recording_id)
-        ends_at = self._vault.now() if opened is None else opened.record.recording.ends_at
+    def _open_call(self, act: Act, recording_id: UUID, name: str | None) -> AudioReader:
+        opened, part = self._gate.grant(act, recording_id, EntryKind.CONTENT_OPENED, self._pick(name))
+        reader = self._recordings.open_part(opened, part, self._gate.guard(act, opened), AudioReader)
+        if part.media_type == wav.MEDIA_TYPE:  # of other forms nobody can tell which seconds were read
+            reader.report_to(
+                lambda heard: self._report_heard(recording_id, heard, self._log.write),
+                later=lambda heard: self._report_heard(recording_id, heard, self._log.write_later),
+                refuse=lambda: self._gate.write_denial(Act.CLIP, "clip", recording_id),
+            )
+        self._readers = [*(each for each in self._readers if not each.closed), reader]
+        return reader
 
-        def guard() -> None:
-            nonlocal asked_at
-            self._require_not_over()
-            self._vault.database.require_usable()
-            now = self._vault.now()
-            if now >= ends_at:
-                raise ExpiredError("The recording's retention has ended; nothing of it may be read.", clause="end")
-            if not 0 <= (now - asked_at).total_seconds() < RECHECKED_EVERY_SECONDS:
-                self._require_one(Act.OPEN, recording_id)
-                asked_at = now
+    def _pick(self, name: str | None) -> Callable[[OpenedRecord], Part]:
+        masked_for = self.terms.purpose if self._is_masked else None
+        return lambda opened: pick_part(opened, name, masked_for=masked_for)
 
-        return guard
-
-
-_DENIALS: Final = {
-    Clause.KNOWN_STAFF: "The archive does not know the staff member.",
-    Clause.SESSION: "The session has not begun or is over.",
-    Clause.COUNTRY: "The session is not in the EU/EEA.",
-    Clause.COMMITMENT: "The staff member has no confidentiality commitment in force.",
-    Clause.PURPOSE: "The register declares no such purpose.",
-    Clause.ROLE: "No role of the staff member grants this for this purpose.",
-    Clause.DUTY: "No duty links the staff member to this matter and recording.",
-    Clause.RESTRICTION: "The recording is restricted to storage.",
-    Clause.ONESELF: "The recording is about the staff member.",
-}
-
-
-def _find_part(opened: OpenedRecord, name: str | None) -> Part:
-    if name is not None:
-        return _only_part(opened, [name], "Look at the parts in its details.")
-    sound = [each.name for each in opened.record.details.parts if each.media_type.startswith("audio/")]
-    return _only_part(opened, sound, f"Name one: {', '.join(sound)}." if sound else "Use read_chat for a chat.")
-
-
-def _only_part(opened: OpenedRecord, names: list[str], advice: str) -> Part:
-    parts = opened.record.details.parts
-    if not parts:
-        raise SpooledError("The content of the recording is still in the spool.")
-    found = [each for each in parts if each.name in names]
-    if len(found) != 1:
-        raise InvalidValueError("The recording has no such part, or several.", advice=advice)
-    return found[0]
+    def _report_heard(self, recording_id: UUID, heard: Heard, write: Callable[[Entry], None]) -> None:
+        if heard:
+            ranges = format_ranges(coarsen_ranges(heard, _MOST_RANGES))
+            write(self._gate.entry(EntryKind.CONTENT_HEARD, recording_id, heard=ranges))

@@ -14,7 +14,8 @@ from attrs import frozen
 
 from kelarec.audit.entries import Entry, EntryKind
 
-CONSULTING: Final = frozenset({EntryKind.DETAILS_SHOWN, EntryKind.CONTENT_OPENED, EntryKind.CONTENT_HEARD})
+_OPENING: Final = frozenset({EntryKind.CONTENT_OPENED, EntryKind.CONTENT_HANDED_OUT})
+CONSULTING: Final = _OPENING | {EntryKind.DETAILS_SHOWN, EntryKind.CONTENT_HEARD, EntryKind.MASKING_BEGUN}
 
 
 @frozen
@@ -53,7 +54,7 @@ def _to_consultation(recording_id: UUID, group: list[Entry]) -> Consultation:
         recording_id=recording_id,
         begun_at=min(entry.at for entry in group),
         purpose=group[0].purpose or "",
-        was_opened=any(entry.kind is EntryKind.CONTENT_OPENED for entry in group),
+        was_opened=any(entry.kind in _OPENING for entry in group),
         heard=merge_ranges(ranges),
     )
 

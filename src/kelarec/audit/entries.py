@@ -5,6 +5,7 @@ Never an identity code, never content: what people write, such as a matter, is c
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 from attrs import field, frozen
@@ -26,12 +27,25 @@ class EntryKind(StrEnum):
     RECORDING_STORED = "recording-stored"
     RECORDING_AMENDED = "recording-amended"
     RECORDING_ABANDONED = "recording-abandoned"
+    STAFF_CHANGE_PROPOSED = "staff-change-proposed"
+    STAFF_CHANGE_REJECTED = "staff-change-rejected"
     SESSION_BEGUN = "session-begun"
+    SESSION_RESUMED = "session-resumed"
+    GLASS_BROKEN = "glass-broken"
+    ACCESS_REVIEWED = "access-reviewed"
     SESSION_ENDED = "session-ended"
     LOOKED_UP = "looked-up"
     DETAILS_SHOWN = "details-shown"
     CONTENT_OPENED = "content-opened"
     CONTENT_HEARD = "content-heard"
+    CONTENT_HANDED_OUT = "content-handed-out"
+    MASKING_BEGUN = "masking-begun"
+    MASKED_COPY_MADE = "masked-copy-made"
+    DISCLOSED = "disclosed"
+    DISCLOSURES_LISTED = "disclosures-listed"
+    SELECTED_FOR_TRAINING = "selected-for-training"
+    RESTRICTED = "restricted"
+    RESTRICTION_LIFTED = "restriction-lifted"
     DENIED = "denied"
     REQUEST_RECEIVED = "request-received"
     KEYS_DESTROYED = "keys-destroyed"
@@ -39,8 +53,38 @@ class EntryKind(StrEnum):
     LEAF_DESTROYED = "leaf-destroyed"
     DESTROYED_AGAIN = "destroyed-again"
     LOG_READ = "log-read"
+    RECORDING_CHANGED = "recording-changed"
+    CATALOG_REBUILT = "catalog-rebuilt"
+    VERSION_ADOPTED = "version-adopted"
+    COMPARISON_BEGUN = "comparison-begun"
+    COMPARISON_ENDED = "comparison-ended"
     ROOT_KEY_ROTATION = "root-key-rotation"
     DATA_KEY_EXPORTED = "data-key-exported"
+
+
+WITHOUT_HASHES: Final = frozenset(
+    {
+        EntryKind.ARCHIVE_CREATED,
+        EntryKind.ARCHIVE_OPENED,
+        EntryKind.ARCHIVE_CLOSED,
+        EntryKind.RECORDING_BEGUN,
+        EntryKind.SESSION_BEGUN,
+        EntryKind.SESSION_ENDED,
+        EntryKind.LOOKED_UP,
+        EntryKind.DETAILS_SHOWN,
+        EntryKind.CONTENT_OPENED,
+        EntryKind.CONTENT_HEARD,
+        EntryKind.DENIED,
+        EntryKind.KEYS_DESTROYED,
+        EntryKind.EMPTY_KEYS_DESTROYED,
+        EntryKind.LOG_READ,
+        EntryKind.ROOT_KEY_ROTATION,
+        EntryKind.CATALOG_REBUILT,
+        EntryKind.COMPARISON_BEGUN,
+        EntryKind.COMPARISON_ENDED,
+    }
+)
+"""Kinds that never tell the hash of an object; whoever looks for hashes leaves them closed."""
 
 
 def _to_texts(facts: "dict[str, str]") -> "dict[str, str]":

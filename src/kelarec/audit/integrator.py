@@ -24,6 +24,7 @@ from attrs import frozen
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection, delete, func, insert, literal, select, update
 
+from kelarec.audit import succession
 from kelarec.audit.note import sign_note
 from kelarec.audit.proofs import verify_consistency
 from kelarec.audit.tiles import consistency_proof, grow
@@ -39,7 +40,6 @@ from kelarec.audit.verify import (
 )
 from kelarec.errors import (
     CatalogError,
-    CatalogMismatchError,
     ClockError,
     ForkedLogError,
     IntegrityError,
@@ -59,7 +59,6 @@ _LEASE_FOR: Final = timedelta(seconds=30)
 _PAUSE: Final = timedelta(seconds=2)
 _NOBODY: Final = ""
 _LOGGER: Final = logging.getLogger("kelarec.audit")
-_CATALOG_FIRST_LINE: Final = "kelarec catalog v1"
 
 Witness = Callable[[bytes], bytes | None]
 """Takes a signed checkpoint and keeps it elsewhere; may return a signature line (c2sp.org/tlog-cosignature) for it."""
@@ -88,12 +87,12 @@ class Integrator:
         self._holder = vault.randomness(16).hex()
         self._signing_key = Ed25519PrivateKey.from_private_bytes(vault.keyring.get_signing_seed())
         self.origin = f"kelarec/{vault.archive_id}"
-        self._key = VerificationKey(self.origin, ED25519, self._signing_key.public_key().public_bytes_raw())
-        self.vkey = self._key.to_vkey()
+        self.key = VerificationKey(self.origin, ED25519, self._signing_key.public_key().public_bytes_raw())
+        self.vkey = self.key.to_vkey()
 
     def begin_log(self) -> None:
         """Write the catalog's id and the public key of a new archive."""
-        self._vault.objects.write(f"{FOLDER}/catalog", [self._describe_catalog()])
+        succession.begin(self._vault.objects, self._read_catalog_id())
         self._vault.objects.write(f"{FOLDER}/key", [f"{self.vkey}\n".encode()])
 
     def find_head(self) -> TreeHead | None:
@@ -107,9 +106,30 @@ class Integrator:
         except ObjectNotFoundError:
             return None
         try:
-            return TreeHead(open_checkpoint(note, self._key), note)
+            return TreeHead(open_checkpoint(note, self.key), note)
         except VerificationError as error:
             raise IntegrityError(f"The log's newest checkpoint is not one that this archive signed: {error}") from None
+
+    def find_newest_head(self) -> TreeHead | None:
+        """Return the newest checkpoint that was ever signed, also if `audit/checkpoint` names an older one or none.
+
+        Raises:
+            IntegrityError: One of the two is not one that this archive signed.
+        """
+        head = self.find_head()
+        newest = max(self._vault.objects.iter_paths(f"{FOLDER}/checkpoints"), default=None)
+        if newest is None:
+            return head
+        note = self._vault.objects.read(newest)
+        try:
+            signed = TreeHead(open_checkpoint(note, self.key), note)
+        except VerificationError as error:
+            raise IntegrityError(f"The checkpoint {newest} is not one that this archive signed: {error}") from None
+        return signed if head is None or signed.checkpoint.size > head.checkpoint.size else head
+
+    def adopt(self, head: TreeHead) -> None:
+        """Make a signed checkpoint the newest one: an integrator died before it did, or an older one was put back."""
+        self._vault.objects.replace(f"{FOLDER}/checkpoint", head.note)
 
     def integrate(self, *, is_urgent: bool = True) -> TreeHead | None:
         """Bring every waiting entry into the tree; return the newest checkpoint, or None if another is at work.
@@ -246,6 +266,7 @@ class Integrator:
         checkpoint = Checkpoint(self.origin, growth.size, growth.root)
         if head is not None:
             self._prove_consistent(head.checkpoint, checkpoint)
+        self._require_own_catalog()
         note = sign_note(checkpoint.to_text(), self.origin, self._signing_key)
         shown = self._show_witnesses(note)
         self._require_lease()
@@ -266,7 +287,7 @@ class Integrator:
         for witness in self._witnesses:
             try:
                 cosigned = note + (witness(note) or b"")
-                open_checkpoint(cosigned, self._key)
+                open_checkpoint(cosigned, self.key)
             except (VerificationError, KelarecError, OSError) as error:
                 _LOGGER.warning("A witness did not cosign a checkpoint: %s", type(error).__name__)
             else:
@@ -297,10 +318,9 @@ class Integrator:
         except ObjectNotFoundError:
             return None
 
-    def _describe_catalog(self) -> bytes:
+    def _read_catalog_id(self) -> str:
         with self._vault.database.begin() as connection:
-            return f"{_CATALOG_FIRST_LINE}\n{read_catalog_fact(connection, 'catalog')}\n".encode()
+            return read_catalog_fact(connection, "catalog")
 
     def _require_own_catalog(self) -> None:
-        if self._read("catalog") != self._describe_catalog():
-            raise CatalogMismatchError("Another catalog numbers this archive's log entries.")
+        succession.require_in_charge(self._vault.objects, self._read_catalog_id())

@@ -11,6 +11,7 @@ done at its time, and every proof still holds.
 """
 
 import base64
+from datetime import datetime
 from typing import Final
 
 from attrs import field, frozen
@@ -56,6 +57,31 @@ def open_commitment(leaf: bytes, secret: bytes) -> Entry:
     if not constant_time.bytes_eq(_make_leaf(entry, secret), leaf):
         raise IntegrityError(f"The log leaf of entry {entry.id} commits to another payload.")
     return entry
+
+
+def reopen(secret: bytes) -> tuple[Entry, bytes]:
+    """Return the entry of a secret that was unsealed, and the leaf that commits to it.
+
+    Raises:
+        IntegrityError: It holds no entry.
+    """
+    entry = from_json(secret[SALT_BYTES:], Entry)
+    return entry, _make_leaf(entry, secret)
+
+
+def read_leaf(leaf: bytes) -> tuple[str, datetime]:
+    """Return the kind and time that a leaf tells in clear.
+
+    Raises:
+        IntegrityError: It is no leaf.
+    """
+    try:
+        first, kind, at, _, end = leaf.decode("ascii").split("\n")
+        if first == _FIRST_LINE and not end:
+            return kind, datetime.fromisoformat(at)
+    except ValueError:
+        pass
+    raise IntegrityError("A leaf of the log is not one that this version writes.")
 
 
 def _make_leaf(entry: Entry, secret: bytes) -> bytes:

@@ -1,48 +1,44 @@
 """The log: entries written in the transaction of the change they tell of, read by those whose role grants it."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime, timedelta
-from typing import Any, Final
+from datetime import datetime, timedelta
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, func, insert, literal, select, text, union_all
+from sqlalchemy import Connection, Select, func, insert, select, text, union_all
 
+from kelarec.audit import succession
 from kelarec.audit.background import Background
 from kelarec.audit.consultations import CONSULTING
 from kelarec.audit.entries import Entry, EntryKind
 from kelarec.audit.integrator import Integrator, TreeHead, Witness
-from kelarec.audit.leaf import commit, open_commitment
-from kelarec.domain.access_rule import SessionTerms
+from kelarec.audit.leaf import commit
+from kelarec.audit.log_rows import HALVES, LOG, OLDEST_FIRST, entry_context, open_entry
 from kelarec.domain.instants import helsinki_date, to_utc
-from kelarec.domain.people import Actor, StaffId, System
+from kelarec.domain.people import Actor, System
 from kelarec.domain.register import Register
+from kelarec.domain.session_terms import SessionTerms
 from kelarec.domain.staff_acts import Act
-from kelarec.errors import DeniedError, IntegrityError
+from kelarec.errors import DeniedError, DirectoryError, InvalidValueError, KelarecError
 from kelarec.storage import catalog_tables as tables
 from kelarec.storage.compiled import insert_now
+from kelarec.storage.engine import read_catalog_fact
 from kelarec.storage.recordings import microseconds
 from kelarec.storage.staff_directory import StaffDirectory
 from kelarec.storage.vault import Vault
-from kelarec.storage.wrapping import unwrap, wrap
+from kelarec.storage.wrapping import wrap
 
 LONGEST_WAIT: Final = timedelta(seconds=10)
 _MOST_TRIES: Final = 5
 _TRIES_AT_END: Final = 50
 _PAUSE_AT_END: Final = 0.1
-_COLUMNS: Final = [column.name for column in tables.waiting.c if column.name != "position"]
 _INSERT: Final = insert(tables.waiting).inline()  # nobody asks for the position, so no server has to return it
 
-# What is in the tree and what waits for it, in one statement: nothing can move from one to the other meanwhile.
-_HALVES: Final = tuple(
-    select(literal(is_waiting).label("is_waiting"), place.label("place"), *(table.c[name] for name in _COLUMNS))
-    for is_waiting, table, place in (
-        (0, tables.entries, tables.entries.c.leaf_index),
-        (1, tables.waiting, tables.waiting.c.position),
-    )
-)
-_LOG: Final = union_all(*_HALVES).subquery("log")
+_OLDEST_WAITING: Final = select(func.min(tables.waiting.c.at))
+_Done = TypeVar("_Done")
 
 
 class AuditLog:
@@ -52,9 +48,11 @@ class AuditLog:
         self._vault = vault
         self._integrator = Integrator(vault, witnesses)
         self._tries = 0
+        self._left: deque[Entry] = deque()
         self._background = Background(self._integrate_behind)
         self._register = register
         self._staff = StaffDirectory(vault)
+        self._catalog_id = ""
 
     def new_entry(
         self,
@@ -79,11 +77,17 @@ class AuditLog:
         )
 
     def append(self, connection: Connection, entry: Entry) -> None:
-        """Write an entry in a transaction; it is there if and only if the rest of the transaction is."""
+        """Write an entry in a transaction; it is there if and only if the rest of the transaction is.
+
+        Whatever the entry tells of is durable in the objects before.
+
+        Raises:
+            CatalogMismatchError: Another catalog has taken over; the transaction must not be committed.
+        """
         ends_on = self._register.log_retention.last_day(entry.at)
         key = self._vault.keyring.get_or_make(ends_on, self._vault.now()).wrapping
         committed = commit(entry, self._vault.randomness)
-        payload = wrap(key, committed.secret, self._context(entry.id), self._vault.randomness)
+        payload = wrap(key, committed.secret, entry_context(self._vault, entry.id), self._vault.randomness)
         insert_now(
             connection,
             _INSERT,
@@ -100,6 +104,47 @@ class AuditLog:
                 "leaf": committed.leaf,
             },
         )
+        self._require_in_charge(connection)
+
+    def require_in_charge(self) -> None:
+        """Check that this catalog may still change the archive.
+
+        Raises:
+            CatalogMismatchError: Another catalog has taken over.
+        """
+        with self._vault.database.begin() as connection:
+            self._require_in_charge(connection)
+
+    def _require_in_charge(self, connection: Connection) -> None:
+        if not self._catalog_id:  # never asked again: the catalog that was opened is the one that has to be in charge
+            self._catalog_id = read_catalog_fact(connection, "catalog")
+        succession.require_in_charge(self._vault.objects, self._catalog_id)
+
+    @contextmanager
+    def or_discard(self, discard: Callable[[], object]) -> Iterator[None]:
+        """Run a block, and discard what it has written if it fails.
+
+        If another catalog takes over meanwhile nothing is discarded: that one may have counted the objects in already.
+
+        Raises:
+            CatalogMismatchError: Another catalog has taken over before; the block was not run.
+            ClosedError, ForkedError: See `Database.require_usable`.
+        """
+        self._vault.database.require_usable()
+        if self._catalog_id:
+            succession.require_in_charge(self._vault.objects, self._catalog_id)
+        try:
+            yield
+        except BaseException:
+            if self._is_in_charge():
+                discard()
+            raise
+
+    def _is_in_charge(self) -> bool:
+        try:
+            return succession.find_in_charge(self._vault.objects) in {self._catalog_id, None}
+        except KelarecError:  # it cannot be told, so nothing is discarded
+            return False
 
     @contextmanager
     def transaction(self, entry: Entry) -> Iterator[Connection]:
@@ -108,9 +153,15 @@ class AuditLog:
         Raises:
             CatalogError: The catalog refuses; nothing was changed.
         """
-        with self._vault.database.begin() as connection:
-            yield connection
-            self.append(connection, entry)
+        left = [self._left.popleft() for _ in range(len(self._left))]
+        try:
+            with self._vault.database.begin() as connection:
+                yield connection
+                for each in (*left, entry):
+                    self.append(connection, each)
+        except BaseException:
+            self._left.extendleft(reversed(left))
+            raise
         self.wake()
 
     def _integrate_behind(self) -> None:
@@ -135,6 +186,8 @@ class AuditLog:
     def close(self) -> None:
         """Bring what waits into the tree, and do no more in the background."""
         self.abandon()
+        while self._left:
+            self.write(self._left.popleft())
         for _ in range(_TRIES_AT_END):
             if self._integrator.integrate() is not None or not self.count_waiting():
                 return
@@ -163,10 +216,21 @@ class AuditLog:
         Raises:
             ClockError, CatalogMismatchError, ForkedLogError, IntegrityError, StorageError: As `integrate`.
         """
+        self.run_when_current(lambda _: None)
+
+    def run_when_current(self, work: Callable[[Connection], _Done]) -> _Done:
+        """Run one transaction over a log that does not stand still; integrate before it what has waited too long.
+
+        Raises:
+            ClockError, CatalogMismatchError, ForkedLogError, IntegrityError, StorageError: As `integrate`.
+        """
         with self._vault.database.begin() as connection:
-            oldest = connection.execute(select(func.min(tables.waiting.c.at))).scalar_one()
-        if oldest is not None and oldest < microseconds(self._vault.now() - LONGEST_WAIT):
-            self._integrator.integrate()
+            oldest = connection.execute(_OLDEST_WAITING).scalar_one()
+            if oldest is None or oldest >= microseconds(self._vault.now() - LONGEST_WAIT):
+                return work(connection)
+        self._integrator.integrate()
+        with self._vault.database.begin() as connection:
+            return work(connection)
 
     def count_waiting(self) -> int:
         """Return how many entries are not yet under a signed checkpoint's tree."""
@@ -182,6 +246,16 @@ class AuditLog:
         with self.transaction(entry):
             pass
 
+    def write_later(self, entry: Entry) -> None:
+        """Keep an entry for the next transaction of this log; for what is told where no transaction may be begun.
+
+        Raises:
+            InvalidValueError: It is none, and would stop every transaction after it.
+        """
+        if not isinstance(entry, Entry):
+            raise InvalidValueError("What is to be logged later is no log entry.", advice="Build it with new_entry.")
+        self._left.append(entry)
+
     def deny(self, entry: Entry, happened: str, *, clause: str, advice: str = "") -> DeniedError:
         """Write a denial and return the error to raise."""
         self.write(entry)
@@ -192,18 +266,29 @@ class AuditLog:
 
         Raises:
             DeniedError: The staff member is unknown, has no commitment in force, or no role that grants it.
+            DirectoryError: The directory of staff cannot be asked, so it is refused; the refusal is in the log.
         """
-        if isinstance(by, System):
-            return
-        clause = self._clause_against(by, act)
+        try:
+            clause = self.find_clause_against(by, act)
+        except DirectoryError:
+            self.write(self.new_entry(EntryKind.DENIED, by, act=act.value, clause="directory"))
+            raise
         if clause is not None:
             entry = self.new_entry(EntryKind.DENIED, by, act=act.value, clause=clause)
             advice = "Ask someone whose role grants it and whose commitment is in force; the denial is in the log."
             raise self.deny(entry, f"{by} may not {act.value}: {clause}.", clause=clause, advice=advice)
 
-    def _clause_against(self, by: StaffId, act: Act) -> str | None:
+    def find_clause_against(self, by: Actor, act: Act) -> str | None:
+        """Return the clause that keeps somebody from an act, or None if they may do it; nothing is logged.
+
+        Raises:
+            DirectoryError: The directory of staff cannot be asked.
+        """
+        if isinstance(by, System):
+            return None
+        find_member = self._staff.ask(by)
         with self._vault.database.begin() as connection:
-            member = self._staff.find(connection, by)
+            member = find_member(connection)
         if member is None:
             return "known-staff"
         if not any(each.is_in_force(helsinki_date(self._vault.now())) for each in member.commitments):
@@ -239,18 +324,18 @@ class AuditLog:
         """
         self.require_may(by, Act.READ_LOG)
         self.write(self.new_entry(EntryKind.LOG_READ, by))
-        wanted = select(_LOG).where(_LOG.c.actor != "")
+        wanted = select(LOG).where(LOG.c.actor != "")
         for column, value in (
-            (_LOG.c.recording_id, None if recording_id is None else recording_id.bytes),
-            (_LOG.c.actor, None if actor is None else str(actor)),
-            (_LOG.c.purpose, purpose),
+            (LOG.c.recording_id, None if recording_id is None else recording_id.bytes),
+            (LOG.c.actor, None if actor is None else str(actor)),
+            (LOG.c.purpose, purpose),
         ):
             if value is not None:
                 wanted = wanted.where(column == value)
         if since is not None:
-            wanted = wanted.where(_LOG.c.at >= microseconds(to_utc(since)))
+            wanted = wanted.where(LOG.c.at >= microseconds(to_utc(since)))
         if until is not None:
-            wanted = wanted.where(_LOG.c.at < microseconds(to_utc(until)))
+            wanted = wanted.where(LOG.c.at < microseconds(to_utc(until)))
         return self._iter_chosen(wanted)
 
     def get_uses(self, recording_ids: Iterable[UUID]) -> tuple[Entry, ...]:
@@ -261,33 +346,21 @@ class AuditLog:
         """
         ids = [each.bytes for each in recording_ids]
         kinds = sorted(kind.value for kind in CONSULTING)
-        return tuple(self._iter_chosen(select(_LOG).where(_LOG.c.recording_id.in_(ids), _LOG.c.kind.in_(kinds))))
+        return tuple(self._iter_chosen(select(LOG).where(LOG.c.recording_id.in_(ids), LOG.c.kind.in_(kinds))))
 
     def _iter_chosen(self, wanted: Select[Any]) -> Iterator[Entry]:
         with self._vault.database.begin() as connection:
-            rows = connection.execute(wanted.order_by(_LOG.c.is_waiting, _LOG.c.place)).mappings().all()
+            rows = connection.execute(wanted.order_by(*OLDEST_FIRST)).mappings().all()
         return (self.open_payload(row) for row in rows)
 
     def get_rows_of_dead_keys(self, since: datetime) -> Sequence[Any]:
         """Return the rows of entries since an instant that tell of destroyed keys or leaves, for `open_payload`."""
         holds = (tables.tells_of_dead_keys, "at >= :since", "actor != ''")
         at = {"since": microseconds(to_utc(since))}
-        wanted = union_all(*(half.where(*map(text, holds)) for half in _HALVES)).order_by("is_waiting", "place")
+        wanted = union_all(*(half.where(*map(text, holds)) for half in HALVES)).order_by("is_waiting", "place")
         with self._vault.database.begin() as connection:
             return connection.execute(wanted, at).mappings().all()
 
     def open_payload(self, row: Any) -> Entry:  # noqa: ANN401  a mapping of the driver's types
-        """Return the entry of a row of the catalog.
-
-        Raises:
-            KeyUnavailableError: The key of its end is not there.
-            IntegrityError: Leaf and payload do not belong together, or one was altered.
-        """
-        key = self._vault.keyring.get(date.fromordinal(row["ends_on"]).isoformat()).wrapping
-        if not isinstance(row["payload"], bytes) or not isinstance(row["leaf"], bytes):
-            raise IntegrityError("A row of the log in the catalog is damaged.")
-        payload = row["payload"].decode("ascii", "replace")
-        return open_commitment(row["leaf"], unwrap(key, payload, self._context(UUID(bytes=row["id"]))))
-
-    def _context(self, entry_id: UUID) -> bytes:
-        return self._vault.subject("entry", str(entry_id)).context()
+        """Return the entry of a row of the catalog; see `open_entry`."""
+        return open_entry(self._vault, row)

@@ -16,6 +16,7 @@ from kelarec.domain.recording import Part, Recording, RecordingDetails
 from kelarec.errors import ChangedMeanwhileError, IntegrityError, KeyUnavailableError
 from kelarec.storage.envelopes import DataKey
 from kelarec.storage.recordings import OpenedRecord, Record, Recordings, WrittenRecord
+from kelarec.storage.spooled_records import SpooledRecords
 from kelarec.storage.vault import Vault
 
 _MOST_TRIES: Final = 5
@@ -32,6 +33,7 @@ class Deposit:
         self._vault = vault
         self._log = log
         self._recordings = Recordings(vault)
+        self._spooled = SpooledRecords(vault, self._recordings)
         self._recording = recording
         self._data_key = data_key or self._recordings.new_data_key(recording.id, recording.kept_through)
 
@@ -47,7 +49,7 @@ class Deposit:
         Raises:
             ObjectNotFoundError, IntegrityError: What lies there is not what was written.
         """
-        self._recordings.require_readable(OpenedRecord(Record(1, self._recording, details), self._data_key))
+        self._spooled.require_readable(OpenedRecord(Record(1, self._recording, details), self._data_key))
 
     def commit(self, details: RecordingDetails, by: Actor, **facts: str) -> Recording:
         """Write the record: the recording is there. Its row and log entry follow in one transaction."""
@@ -117,14 +119,14 @@ class Deposit:
 
     def discard_part(self, part: Part) -> None:
         """Remove one part that no record names."""
-        self._recordings.discard_part(self._recording, part)
+        self._recordings.remove_part(self._recording, part)
 
     def discard_unless_committed(self) -> None:
         """Remove what was written, unless the catalog says that it is in force: a commit may have lost its answer."""
         row = self.find_row()
         if row is None or not row.record.details.parts:
             with self._vault.database.begin() as connection:
-                path = self._recordings.find_record_path(connection, self._recording.id)
+                path = self._spooled.find_path(connection, self._recording.id)
             self._recordings.discard(self._recording.id, self._recording.recorded_on, keep=path)
 
     def _entry(self, written: WrittenRecord, by: Actor, facts: dict[str, str]) -> Entry:

@@ -33,6 +33,7 @@ class LiveTakes:
         self, vault: Vault, log: AuditLog, admission: Admission, place: SpoolPlace | None, limit: int | None
     ) -> None:
         self._vault = vault
+        self._log = log
         self._admission = admission
         self._place = place
         self._limit = limit
@@ -139,3 +140,4 @@ class LiveTakes:
                     )
                 )
         spool.release()
+        self._spool, self._drain = None, Drain(self._vault, self._log, self._forget)

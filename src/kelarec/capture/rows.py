@@ -13,6 +13,7 @@ from kelarec.capture.take import Take
 from kelarec.domain.people import Actor, StaffId, System
 from kelarec.domain.recording import Recording, RecordingDetails
 from kelarec.storage.recordings import Record, Recordings
+from kelarec.storage.spooled_records import SpooledRecords
 from kelarec.storage.vault import Vault
 
 
@@ -23,6 +24,7 @@ class SpooledRows:
         self._vault = vault
         self._log = log
         self._recordings = Recordings(vault)
+        self._spooled = SpooledRecords(vault, self._recordings)
 
     def register(self, takes: Sequence[Take]) -> None:
         """Make the rows of takes that have none, and bring those of others up to date, in one transaction.
@@ -45,13 +47,12 @@ class SpooledRows:
 
     def _insert(self, connection: Connection, take: Take) -> None:
         take.piece, take.continues = self.find_place(connection, take.recording, take.story.contact.contact_id)
-        written = self._recordings.seal_spooled_record(Record(1, *_describe(take, self._vault)), take.data_key)
+        written = self._spooled.seal(Record(1, *_describe(take, self._vault)), take.data_key)
         self._recordings.insert(connection, written)
         entry = self._log.new_entry(
             EntryKind.RECORDING_BEGUN,
             parse_actor(take.story.by),
             recording_id=take.recording_id,
-            record_sha256=written.sha256,
             contact_kind=take.recording.kind.value,
             kept_through=take.recording.kept_through.isoformat(),
         )
@@ -65,11 +66,11 @@ class SpooledRows:
         recording = evolve(recording, state=row.record.recording.state)
         details = evolve(details, restriction=row.record.details.restriction)
         record = Record(row.record.revision + 1, recording, details)
-        self._recordings.replace(connection, self._recordings.seal_spooled_record(record, take.data_key))
+        self._recordings.replace(connection, self._spooled.seal(record, take.data_key))
 
     def find_place(self, connection: Connection, recording: Recording, contact_id: str) -> tuple[int, UUID | None]:
         """Return which piece of its contact a recording is, and the recording of the piece before it."""
-        found = self._recordings.find_pieces(connection, contact_id, recording.kept_through)
+        found = self._spooled.find_pieces(connection, contact_id, recording.kept_through)
         earlier = [each.record for each in found if each.record.recording.id != recording.id]
         if not earlier:
             return 1, None
@@ -77,10 +78,11 @@ class SpooledRows:
         return newest.details.piece + 1, newest.recording.id
 
     def remove(self, recording: Recording, by: Actor, reason: str) -> None:
-        """Remove the row of a take that was abandoned, and say so in the log."""
+        """Remove the row of a take that was abandoned, and say so in the log; then what objects it has."""
         entry = self._log.new_entry(EntryKind.RECORDING_ABANDONED, by, recording_id=recording.id, reason=reason)
         with self._log.transaction(entry) as connection:
             self._recordings.delete_row(connection, recording)
+        self._recordings.discard(recording.id, recording.recorded_on)  # a restriction may have written its record
 
 
 def _describe(take: Take, vault: Vault) -> tuple[Recording, RecordingDetails]:

@@ -93,16 +93,13 @@ def seal_in(  # noqa: PLR0917  used in two places, named alike in both
     if not filled:
         raise EmptyContentError("Nothing was taken in.")
     deposit = Deposit(vault, log, recording, data_key)
-    try:
+    with log.or_discard(deposit.discard_unless_committed):
         parts = tuple(deposit.add(each.form.name, each.form.media_type, _iter_finished(each)) for each in filled)
         details = make_details(story, taken.piece, taken.continues, parts)
         deposit.require_readable(details)
         before_commit()
         facts = {} if story.cut is None else {"cut": story.cut.reason}
         return deposit.commit_spooled(details, by, had_row=taken.had_row, **facts)
-    except BaseException:
-        deposit.discard_unless_committed()
-        raise
 
 
 def _whole_length(part: TakenPart) -> int:

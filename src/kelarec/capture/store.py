@@ -125,16 +125,16 @@ class Capture:
         deposit = Deposit(self._vault, self._log, recording, opened.data_key)
         part = deposit.add(name, media_type, [content])
         record = Record(opened.record.revision + 1, recording, evolve(details, parts=(*details.parts, part)))
-        try:
+        with self._log.or_discard(lambda: deposit.discard_part(part)):
             written = self._recordings.write_record(record, opened.data_key)
             entry = self._log.new_entry(
                 EntryKind.RECORDING_AMENDED, by, recording_id=recording_id, part=name, record_sha256=written.sha256
             )
-            with self._log.transaction(entry) as connection:
+            with (
+                self._log.or_discard(lambda: self._vault.objects.delete(written.path)),
+                self._log.transaction(entry) as connection,
+            ):
                 self._recordings.replace(connection, written)
-        except BaseException:
-            deposit.discard_part(part)
-            raise
         return recording
 
     def close(self) -> None:
@@ -174,13 +174,9 @@ class Capture:
         recording = self._admission.admit(contact, ended_at=ended_at, categories=categories)
         source = self._prepare(contact, content)
         deposit = Deposit(self._vault, self._log, recording)
-        try:
+        with self._log.or_discard(deposit.discard):
             part = deposit.add(source.name, source.media_type, source.iter_pieces())
-            deposit.commit(RecordingDetails(contact=contact, categories=categories, parts=(part,)), by)
-        except BaseException:
-            deposit.discard()
-            raise
-        return recording
+            return deposit.commit(RecordingDetails(contact=contact, categories=categories, parts=(part,)), by)
 
     def _prepare(self, contact: Contact, content: bytes | BinaryIO | Chat) -> "_Source":
         if contact.kind.is_chat:

@@ -66,7 +66,7 @@ class Keys:
     def list_keys(self) -> tuple[KeyFacts, ...]:
         """Return the facts of every key: first the ring, standing and signing keys, then the days', earliest first.
 
-        A day that recordings or log entries need and that has no keys is among them, as missing.
+        A day that recordings, log entries or disclosures need and that has no keys is among them, as missing.
         """
         place = self._vault.keyring.place
         ring = require_ring_of(place, self._vault.archive_id)
@@ -91,6 +91,7 @@ class Keys:
         wanted += [
             select(log.c.ends_on).where(log.c.actor != "").distinct() for log in (tables.entries, tables.waiting)
         ]
+        wanted.append(select(tables.disclosures.c.ends_on).distinct())
         with self._vault.database.begin() as connection:
             days = [day for each in wanted for day in connection.execute(each).scalars()]
         return {date.fromordinal(day) for day in days if day >= today}

@@ -4,22 +4,20 @@ Each clause is a question with yes or no; anything unknown is a no. The first no
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
-from uuid import UUID
+from typing import Final
 
-from attrs import field, frozen
-from attrs.validators import instance_of
+from attrs import frozen
 
-from kelarec.domain.codes import State, is_code
+from kelarec.domain.codes import State
 from kelarec.domain.eea import EEA
-from kelarec.domain.free_text import require_impersonal
-from kelarec.domain.instants import helsinki_date, to_utc
-from kelarec.domain.people import StaffId
+from kelarec.domain.instants import helsinki_date
 from kelarec.domain.recording import Recording, RecordingDetails
 from kelarec.domain.register import Register
+from kelarec.domain.session_terms import SessionTerms
 from kelarec.domain.staff import Duty, DutyKind, StaffMember
-from kelarec.domain.staff_acts import Act
+from kelarec.domain.staff_acts import ASKED_BEFORE_IT_IS_KNOWN_WHAT, GIVES_CONTENT, USES_MASKED, Act
 
 
 class Clause(StrEnum):
@@ -31,41 +29,13 @@ class Clause(StrEnum):
     COMMITMENT = "commitment"
     PURPOSE = "purpose"
     ROLE = "role"
+    TRAINING = "training"
     DUTY = "duty"
     KNOWN_RECORDING = "known-recording"
     END = "end"
     RESTRICTION = "restriction"
+    MASKED = "masked"
     ONESELF = "oneself"
-
-
-def _to_matter(text: object) -> str:
-    return require_impersonal(text, "matter")
-
-
-@frozen(kw_only=True)
-class SessionTerms:
-    """Under which terms somebody works: who, what for, which matter, from where, and until when.
-
-    Attributes:
-        id: A UUID of version 7.
-        staff_id: Who works.
-        purpose: The register's code of the purpose.
-        matter: The case or request, without a person's identifier.
-        country: Where the staff member is, ISO 3166-1 alpha-2.
-        begun_at: UTC.
-        ends_at: The first UTC instant at which the session is over.
-
-    Raises:
-        LooksLikeIdentifierError: The matter looks like it names a person.
-    """
-
-    id: UUID = field(validator=instance_of(UUID))
-    staff_id: StaffId = field(validator=instance_of(StaffId))
-    purpose: str = field(validator=is_code)
-    matter: str = field(converter=_to_matter)
-    country: str = field(validator=instance_of(str))
-    begun_at: datetime = field(converter=to_utc)
-    ends_at: datetime = field(converter=to_utc)
 
 
 @frozen(kw_only=True)
@@ -80,6 +50,21 @@ class Decision:
         return self.refused_by is None
 
 
+@frozen
+class _Asked:
+    """What somebody wants, of whatever recording."""
+
+    act: Act
+    terms: SessionTerms
+    staff: StaffMember
+    register: Register
+    at: datetime
+    on: date
+    is_masked: bool
+    details: RecordingDetails | None
+    held_for: frozenset[str]
+
+
 def decide(
     *,
     act: Act,
@@ -89,8 +74,9 @@ def decide(
     at: datetime,
     recording: Recording | None = None,
     details: RecordingDetails | None = None,
+    held_for: frozenset[str] = frozenset(),
 ) -> Decision:
-    """Decide about one act on one recording, or, for `Act.FIND` without a recording, about looking people up at all.
+    """Decide about one act on one recording, or, without a recording, about looking for any at all.
 
     Args:
         act: What somebody wants to do.
@@ -100,45 +86,109 @@ def decide(
         at: Now, an aware instant.
         recording: The clear facts, or None if there is no such recording.
         details: Its details, for whom it is about.
+        held_for: For which purposes it is held past its end.
     """
     if staff is None or staff.id != terms.staff_id:
-        return Decision(refused_by=Clause.KNOWN_STAFF)
-    on = helsinki_date(at)
-    clauses: list[tuple[Clause, Callable[[], bool]]] = [
-        (Clause.SESSION, lambda: terms.begun_at <= at < terms.ends_at),
-        (Clause.COUNTRY, lambda: terms.country in EEA),
-        (Clause.COMMITMENT, lambda: any(each.is_in_force(on) for each in staff.commitments)),
-        (Clause.PURPOSE, lambda: register.has_purpose(terms.purpose)),
-        (Clause.ROLE, lambda: _a_role_grants(act, terms.purpose, staff, register)),
-        (
-            Clause.DUTY,
-            lambda: any(_links(duty, terms, staff, details) for duty in staff.duties if duty.is_in_force(on)),
-        ),
-    ]
+        return _REFUSALS[Clause.KNOWN_STAFF]
+    is_masked = register.shows_masked_only(terms.purpose)
+    asked = _Asked(act, terms, staff, register, at, helsinki_date(at), is_masked, details, held_for)
+    for clause, holds in _CLAUSES:
+        if not holds(asked):
+            return _REFUSALS[clause]
     if recording is None or details is None:
-        clauses.append((Clause.KNOWN_RECORDING, lambda: act is Act.FIND and recording is None and details is None))
-    else:
-        clauses += [
-            (Clause.END, lambda: at < recording.ends_at),
-            (Clause.RESTRICTION, lambda: recording.state is not State.RESTRICTED),
-            (Clause.ONESELF, lambda: not _is_about(staff, details)),
-        ]
-    return Decision(refused_by=next((clause for clause, holds in clauses if not holds()), None))
+        is_only_asked = act in ASKED_BEFORE_IT_IS_KNOWN_WHAT and recording is None and details is None
+        return _ALLOWED if is_only_asked else _REFUSALS[Clause.KNOWN_RECORDING]
+    for clause, allows in _CLAUSES_ABOUT_ONE:
+        if not allows(asked, recording, details):
+            return _REFUSALS[clause]
+    return _ALLOWED
 
 
-def _a_role_grants(act: Act, purpose: str, staff: StaffMember, register: Register) -> bool:
-    roles = (register.find_role(code) for code in staff.roles)
-    return any(role is not None and act in role.acts and purpose in role.purposes for role in roles)
+def _has_begun_and_is_not_over(asked: _Asked) -> bool:
+    return asked.terms.begun_at <= asked.at < asked.terms.ends_at
 
 
-def _links(duty: Duty, terms: SessionTerms, staff: StaffMember, details: RecordingDetails | None) -> bool:
-    if duty.purpose != terms.purpose:
+def _is_in_the_eea(asked: _Asked) -> bool:
+    return asked.terms.country in EEA
+
+
+def _has_a_commitment_in_force(asked: _Asked) -> bool:
+    return any(each.is_in_force(asked.on) for each in asked.staff.commitments)
+
+
+def _has_a_declared_purpose(asked: _Asked) -> bool:
+    return asked.register.has_purpose(asked.terms.purpose, on=asked.on)
+
+
+def _has_a_role_for_it(asked: _Asked) -> bool:
+    roles = (asked.register.find_role(code) for code in asked.staff.roles)
+    return any(role is not None and role.grants(asked.act, asked.terms.purpose) for role in roles)
+
+
+def _keeps_to_training(asked: _Asked) -> bool:
+    return not asked.is_masked or (asked.act in USES_MASKED and asked.terms.break_glass is None)
+
+
+def _has_a_duty(asked: _Asked) -> bool:
+    if asked.terms.break_glass is not None and asked.at < asked.terms.break_glass.ends_at:
+        return True
+    return any(duty.is_in_force(asked.on) and _links(duty, asked) for duty in asked.staff.duties)
+
+
+def _links(duty: Duty, asked: _Asked) -> bool:
+    if duty.purpose != asked.terms.purpose or (duty.matter is not None and duty.matter != asked.terms.matter):
         return False
-    if duty.kind is not DutyKind.OWN_CONTACTS:
-        return duty.matter == terms.matter
-    # Looking up is allowed before it is known what will be found; each find is then asked about on its own.
-    return details is None or staff.id in {details.contact.adviser_id, details.contact.support_expert_id}
+    if asked.details is None:
+        # Looking for recordings is allowed before it is known what will be found; each find is asked about on its own.
+        return True
+    contact = asked.details.contact
+    if duty.kind is DutyKind.OWN_CONTACTS:
+        return asked.staff.id in {contact.adviser_id, contact.support_expert_id}
+    if duty.kind is DutyKind.UNIT:
+        return asked.staff.unit is not None and contact.unit == asked.staff.unit
+    if duty.kind is DutyKind.TRAINING_PLAN and asked.act is not Act.SELECT:
+        return duty.matter in asked.details.training_plans
+    return True
 
 
-def _is_about(staff: StaffMember, details: RecordingDetails) -> bool:
-    return any(staff.identity_code in person.identifiers for person in details.contact.persons)
+def _is_before_its_end(asked: _Asked, recording: Recording, _: RecordingDetails) -> bool:
+    return asked.at < recording.ends_at or asked.terms.purpose in asked.held_for
+
+
+def _may_be_used(asked: _Asked, recording: Recording, _: RecordingDetails) -> bool:
+    if recording.state is not State.RESTRICTED:
+        return True
+    use, purpose = asked.terms.restricted_use, asked.terms.purpose
+    if use is None or asked.is_masked:
+        return False
+    roles = (asked.register.find_role(code) for code in asked.staff.roles)
+    return any(role is not None and role.grants(asked.act, purpose) and use in role.restricted_uses for role in roles)
+
+
+def _is_masked_if_it_must_be(asked: _Asked, _: Recording, details: RecordingDetails) -> bool:
+    if not asked.is_masked or asked.act not in GIVES_CONTENT:
+        return True
+    return any(part.masked_for == asked.terms.purpose for part in details.parts)
+
+
+def _is_about_others(asked: _Asked, _: Recording, details: RecordingDetails) -> bool:
+    return all(asked.staff.identity_code not in person.identifiers for person in details.contact.persons)
+
+
+_CLAUSES: Final[tuple[tuple[Clause, Callable[[_Asked], bool]], ...]] = (
+    (Clause.SESSION, _has_begun_and_is_not_over),
+    (Clause.COUNTRY, _is_in_the_eea),
+    (Clause.COMMITMENT, _has_a_commitment_in_force),
+    (Clause.PURPOSE, _has_a_declared_purpose),
+    (Clause.ROLE, _has_a_role_for_it),
+    (Clause.TRAINING, _keeps_to_training),
+    (Clause.DUTY, _has_a_duty),
+)
+_CLAUSES_ABOUT_ONE: Final[tuple[tuple[Clause, Callable[[_Asked, Recording, RecordingDetails], bool]], ...]] = (
+    (Clause.END, _is_before_its_end),
+    (Clause.RESTRICTION, _may_be_used),
+    (Clause.MASKED, _is_masked_if_it_must_be),
+    (Clause.ONESELF, _is_about_others),
+)
+_REFUSALS: Final = {clause: Decision(refused_by=clause) for clause in Clause}
+_ALLOWED: Final = Decision(refused_by=None)

@@ -41,6 +41,7 @@ class Contact:
         support_expert_id: Who is consulted in a support contact.
         others: Further persons who take part, such as an interpreter.
         matter: The case it belongs to, without a person's identifier.
+        unit: The authority's code of the unit that took it, so that the unit's supervisor has a duty for it.
 
     Raises:
         NaiveInstantError: The instant has no time zone.
@@ -58,6 +59,7 @@ class Contact:
     support_expert_id: StaffId | None = field(default=None, validator=optional(instance_of(StaffId)))
     others: tuple[Person, ...] = field(default=(), converter=_to_persons, validator=deep_iterable(instance_of(Person)))
     matter: str | None = field(default=None, converter=_to_matter)
+    unit: str | None = field(default=None, validator=optional(is_code))
 
     def __attrs_post_init__(self) -> None:
         if self.support_expert_id is not None and not self.kind.is_support:

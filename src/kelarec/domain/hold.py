@@ -11,6 +11,7 @@ from attrs.validators import deep_iterable, instance_of
 from kelarec.domain.codes import is_code
 from kelarec.domain.free_text import require_text
 from kelarec.domain.instants import to_utc
+from kelarec.domain.register_rules import DATA_SUBJECT_RIGHT, STATUTORY_PURPOSES
 from kelarec.errors import InvalidValueError
 
 
@@ -52,7 +53,7 @@ class Hold:
         id: A UUID of version 7.
         recording_ids: Which recordings; without doubles, in order.
         kind: What it belongs to.
-        ground: A code of the ground.
+        ground: A code of the ground; see `purposes`.
         reason: In a few words; sealed.
         placed_by: A staff id, or ``system:`` and a name.
         placed_at: UTC.
@@ -75,3 +76,14 @@ class Hold:
     def __attrs_post_init__(self) -> None:
         if not self.recording_ids:
             raise InvalidValueError("The hold names no recording.", advice="Name at least one.")
+
+    @property
+    def purposes(self) -> frozenset[str]:
+        """For which purposes its recordings may be read past their last day.
+
+        A hold of a request or decision serves the person's right. Another serves the statutory purpose that its ground
+        is the code of, such as ``legal-claim``; on any other ground it keeps, and nobody reads.
+        """
+        if self.kind is HoldKind.OTHER:
+            return STATUTORY_PURPOSES & {self.ground}
+        return frozenset({DATA_SUBJECT_RIGHT})

@@ -1,5 +1,6 @@
 """A recording (tallenne): one call or chat that the archive keeps."""
 
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -9,7 +10,7 @@ from attrs.validators import deep_iterable, ge, instance_of, matches_re, optiona
 
 from kelarec.domain.codes import Direction, Kind, State, is_code, to_codes
 from kelarec.domain.contact import Contact
-from kelarec.domain.free_text import require_text
+from kelarec.domain.free_text import require_impersonal, require_text
 from kelarec.domain.instants import end_of, helsinki_date, to_utc
 from kelarec.domain.people import StaffId
 from kelarec.domain.take import Cut, Gap, Marker, Transfer
@@ -77,13 +78,15 @@ class Part:
     """One piece of a recording's content.
 
     Attributes:
-        name: ``audio`` or ``chat``, the name of a party such as ``customer``, or ``transcript``.
+        name: ``audio`` or ``chat``, the name of a party such as ``customer``, or ``transcript``; of a masked copy
+            ``masked-audio-2``, with the revision that it came with.
         media_type: Such as ``audio/wav``.
         length: Bytes of plaintext.
         object_name: The random name of the sealed object.
         header: The first 56 bytes of the sealed object, salt and commitment, in base64: with it and the length a seek
             is one request.
         sealing: The format of the sealed object.
+        masked_for: The purpose for which it is a masked copy, or None if it is the original.
     """
 
     name: str = field(validator=is_code)
@@ -92,6 +95,11 @@ class Part:
     object_name: str = field(validator=is_code)
     header: str | None = field(default=None, validator=optional(matches_re(r"[A-Za-z0-9+/]{75}=")))
     sealing: str = field(default=SEALING, validator=is_code)
+    masked_for: str | None = field(default=None, validator=optional(is_code))
+
+
+def _to_plans(plans: Iterable[str]) -> frozenset[str]:
+    return frozenset(require_impersonal(plan, "training plan") for plan in plans)
 
 
 def _to_reason(text: object) -> str:
@@ -125,7 +133,7 @@ class RecordingDetails:
         contact: The contact as the contact centre told it.
         categories: The register's codes of the data categories that are known to occur.
         source: Who gave the information (notice, section 6): ``customer``, or ``adviser`` in support contacts.
-        parts: The pieces of content; none while the recording is spooled.
+        parts: The pieces of content, and masked copies of them; none while the recording is spooled.
         gaps: When the contact went on and was not recorded, and why.
         markers: Places that somebody wants to find again.
         transfers: To whom the contact was handed on.
@@ -133,6 +141,7 @@ class RecordingDetails:
         linked_to: The recording it belongs to, such as the call during which support was consulted.
         piece: Counts the recordings of one contact that was cut and taken again, from 1.
         continues: The recording of the piece before this one.
+        training_plans: The matters of the training plans that it was selected for.
         restriction: Why it may only be stored, if that is so.
     """
 
@@ -146,9 +155,17 @@ class RecordingDetails:
     linked_to: UUID | None = field(default=None, validator=optional(instance_of(UUID)))
     piece: int = field(default=1, validator=[instance_of(int), ge(1)])
     continues: UUID | None = field(default=None, validator=optional(instance_of(UUID)))
+    training_plans: frozenset[str] = field(default=frozenset(), converter=_to_plans)
     restriction: Restriction | None = field(default=None, validator=optional(instance_of(Restriction)))
 
     @property
     def source(self) -> str:
         """Who gave the information: the customer, or the adviser in support contacts (notice, section 6)."""
         return "adviser" if self.contact.kind.is_support else "customer"
+
+    def find_part(self, name: str, *, masked_for: str | None = None) -> Part | None:
+        """Return the original part of a name, or the copy of it that was masked for a purpose, or None."""
+        if masked_for is None:
+            return next((each for each in self.parts if each.masked_for is None and each.name == name), None)
+        copies = (each for each in self.parts if each.masked_for == masked_for)
+        return next((each for each in copies if each.name.startswith(f"masked-{name}-")), None)

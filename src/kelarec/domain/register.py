@@ -3,62 +3,39 @@
 from collections.abc import Iterable
 from datetime import date
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
-from attrs import Attribute, field, frozen
-from attrs.validators import deep_iterable, instance_of, min_len, optional
+from attrs import asdict, evolve, field, frozen
+from attrs.validators import deep_iterable, instance_of, optional
 
 from kelarec.domain.codes import Direction, Kind, is_code, to_codes
 from kelarec.domain.contact import Contact
 from kelarec.domain.eea import require_eea
-from kelarec.domain.free_text import require_text
 from kelarec.domain.instants import helsinki_date
+from kelarec.domain.notice_facts import (
+    ALWAYS,
+    ContactPoint,
+    Controller,
+    Disclosure,
+    Label,
+    PersonGroup,
+    Source,
+    SubjectRight,
+    Task,
+    Validity,
+    is_not_empty,
+    is_web_address,
+    to_text,
+    to_text_or_none,
+)
+from kelarec.domain.register_rules import STATUTORY_PURPOSES, iter_contradictions
+from kelarec.domain.restricted_use import RestrictedUse
 from kelarec.domain.retention import RetentionPolicy
 from kelarec.domain.staff_acts import Act
 from kelarec.errors import InvalidValueError, OutsideNoticeError, UnknownLineError
 
-
-def _filled(text: object) -> str:
-    return require_text(text, "text")
-
-
-def _filled_or_none(text: object) -> str | None:
-    return None if text is None else _filled(text)
-
-
-def _to_country(country: object) -> str:
-    return require_eea(country, "controller")
-
-
-@frozen
-class Label:
-    """A text in Finnish, Swedish and English."""
-
-    fi: str = field(converter=_filled)
-    sv: str = field(converter=_filled)
-    en: str = field(converter=_filled)
-
-
-@frozen(kw_only=True)
-class Controller:
-    """The controller (rekisterinpitäjä; notice, section 1)."""
-
-    name: str = field(converter=_filled)
-    short_name: str = field(converter=_filled)
-    postal_address: str = field(converter=_filled)
-    visiting_address: str = field(converter=_filled)
-    telephone: str = field(converter=_filled)
-    url: str = field(converter=_filled)
-    country: str = field(default="FI", converter=_to_country)
-
-
-@frozen(kw_only=True)
-class ContactPoint:
-    """Whom to ask about the register: a person or a function (notice, section 2)."""
-
-    name: str = field(converter=_filled)
-    telephone: str = field(converter=_filled)
-    email: str | None = field(default=None, converter=_filled_or_none)
+ARTICLE_6: Final = ("a", "b", "c", "d", "e", "f")
+"""The letters of Art. 6(1): consent, contract, legal obligation, vital interests, public task, legitimate interests."""
 
 
 class Rank(StrEnum):
@@ -69,6 +46,11 @@ class Rank(StrEnum):
     STATUTORY = "statutory"
 
 
+def _is_letter_of_article_6(_: object, __: object, value: str) -> None:
+    if value not in ARTICLE_6:
+        raise InvalidValueError("There is no such letter in Art. 6(1).", advice=f"Use one of: {', '.join(ARTICLE_6)}.")
+
+
 @frozen(kw_only=True)
 class Purpose:
     """Why recordings are used (käyttötarkoitus; notice, section 4).
@@ -76,13 +58,16 @@ class Purpose:
     Attributes:
         legal_basis: In the notice's words.
         article_6: The letter of Art. 6(1), which the notice leaves open, or None.
+        shows_masked_only: Whether those who work for it see masked details and masked copies only, and look nobody up.
     """
 
     code: str = field(validator=is_code)
     label: Label = field(validator=instance_of(Label))
     rank: Rank = field(converter=Rank)
     legal_basis: Label = field(validator=instance_of(Label))
-    article_6: str | None = field(default=None, converter=_filled_or_none)
+    article_6: str | None = field(default=None, validator=optional(_is_letter_of_article_6))
+    valid: Validity = field(default=ALWAYS, validator=instance_of(Validity))
+    shows_masked_only: bool = field(default=False, validator=instance_of(bool))
 
 
 class Coverage(StrEnum):
@@ -100,65 +85,133 @@ def _to_directions(directions: Iterable[str]) -> frozenset[Direction]:
     return frozenset(Direction(each) for each in directions)
 
 
+def _to_coverage_or_none(coverage: str | None) -> Coverage | None:
+    return None if coverage is None else Coverage(coverage)
+
+
+def _to_texts(texts: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(texts, str):
+        raise InvalidValueError("One text stands where several belong.", advice="Put it into a list.")
+    return tuple(to_text(text) for text in texts)
+
+
 @frozen(kw_only=True)
 class Line:
-    """A number or page that contacts come through, and what of it the notice covers (notice, section 5)."""
+    """A number or page that contacts come through, and what of it the notice covers (notice, section 5).
+
+    Attributes:
+        coverage: How many of its contacts are recorded.
+        outbound_coverage: How many of those made through it, if it is not the same.
+        share_percent: Of a line that is recorded in part: how many in a hundred, 1 to 99; or
+        recorded_numbers: which of its numbers. With neither, the notice does not say how the part is chosen.
+        valid: When contacts through it are recorded.
+
+    Raises:
+        InvalidValueError: A part is told of a line that is recorded as a whole, or told in both ways.
+    """
 
     code: str = field(validator=is_code)
     label: Label = field(validator=instance_of(Label))
-    kinds: frozenset[Kind] = field(converter=_to_kinds, validator=min_len(1))
-    directions: frozenset[Direction] = field(converter=_to_directions, validator=min_len(1))
+    kinds: frozenset[Kind] = field(converter=_to_kinds, validator=is_not_empty)
+    directions: frozenset[Direction] = field(converter=_to_directions, validator=is_not_empty)
     coverage: Coverage = field(converter=Coverage)
+    outbound_coverage: Coverage | None = field(default=None, converter=_to_coverage_or_none)
+    share_percent: int | None = field(default=None)
+    recorded_numbers: tuple[str, ...] = field(default=(), converter=_to_texts)
+    valid: Validity = field(default=ALWAYS, validator=instance_of(Validity))
+
+    @share_percent.validator
+    def _is_a_part(self, _: object, value: object) -> None:
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 99):  # noqa: PLR2004  less than the whole
+            raise InvalidValueError("The share is no part of a hundred.", advice="Give a whole number from 1 to 99.")
+
+    def __attrs_post_init__(self) -> None:
+        if self.share_percent is None and not self.recorded_numbers:
+            return
+        if all(self.get_coverage(direction) is Coverage.ALL for direction in self.directions):
+            raise InvalidValueError(f"The line {self.code} is recorded as a whole, so no part can be chosen.")
+        if self.share_percent is not None and self.recorded_numbers:
+            raise InvalidValueError(f"The line {self.code} tells its part as a share and as a list.")
+
+    def get_coverage(self, direction: Direction) -> Coverage:
+        """Return how many of the contacts in one direction are recorded."""
+        if direction is Direction.OUTBOUND and self.outbound_coverage is not None:
+            return self.outbound_coverage
+        return self.coverage
 
 
 @frozen(kw_only=True)
 class Category:
-    """A kind of personal data that recordings hold (tietoryhmä; notice, section 5)."""
+    """A kind of personal data that recordings hold (tietoryhmä; notice, section 5).
+
+    Attributes:
+        group: Under which heading the notice lists it, if under any.
+    """
 
     code: str = field(validator=is_code)
     label: Label = field(validator=instance_of(Label))
+    group: Label | None = field(default=None, validator=optional(instance_of(Label)))
+    valid: Validity = field(default=ALWAYS, validator=instance_of(Validity))
 
 
 def _to_acts(acts: Iterable[str]) -> frozenset[Act]:
     return frozenset(Act(each) for each in acts)
 
 
+def _to_restricted_uses(uses: Iterable[str]) -> frozenset[RestrictedUse]:
+    return frozenset(RestrictedUse(each) for each in uses)
+
+
 @frozen(kw_only=True)
 class Role:
-    """What a staff role may do, and for which purposes (käyttöoikeudet; notice, section 10)."""
+    """What a staff role may do, and for which purposes (käyttöoikeudet; notice, section 10).
+
+    Attributes:
+        acts: What it may do.
+        purposes: What for.
+        restricted_uses: For which uses of Art. 18(2) it may use restricted recordings.
+    """
 
     code: str = field(validator=is_code)
     label: Label = field(validator=instance_of(Label))
     acts: frozenset[Act] = field(converter=_to_acts)
     purposes: frozenset[str] = field(converter=to_codes)
+    restricted_uses: frozenset[RestrictedUse] = field(default=frozenset(), converter=_to_restricted_uses)
+
+    def grants(self, act: Act, purpose: str) -> bool:
+        """Whether it may do an act for a purpose."""
+        return act in self.acts and purpose in self.purposes
 
 
 @frozen(kw_only=True)
 class Channel:
-    """A way by which a request reaches the controller (notice, sections 11 to 13)."""
+    """A way by which a request reaches the controller (notice, sections 11 to 13).
+
+    Attributes:
+        url: Where to find it, or how to reach it, on the web.
+        served_by: The codes of the roles whose staff take in what comes by it.
+    """
 
     code: str = field(validator=is_code)
     label: Label = field(validator=instance_of(Label))
+    url: str | None = field(default=None, converter=to_text_or_none, validator=optional(is_web_address))
+    served_by: frozenset[str] = field(converter=to_codes, validator=is_not_empty)
+    valid: Validity = field(default=ALWAYS, validator=instance_of(Validity))
 
 
-def _to_texts(texts: Iterable[str]) -> tuple[str, ...]:
-    return tuple(_filled(text) for text in texts)
-
-
-def _to_labels(labels: Iterable[Label]) -> tuple[Label, ...]:
-    return tuple(labels)
-
-
-def _codes_are_unique(_: object, attribute: "Attribute[Any]", values: tuple[Any, ...]) -> None:
-    codes = [each.code for each in values]
-    twice = sorted({code for code in codes if codes.count(code) > 1})
-    if twice:
-        raise InvalidValueError(f"The register declares twice among its {attribute.name}: {', '.join(twice)}.")
+def _to_eea_countries(countries: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(countries, str):
+        raise InvalidValueError("One text stands where several countries belong.", advice="Put it into a list.")
+    return tuple(require_eea(country, "processing") for country in countries)
 
 
 def _declarations(kind: type) -> Any:  # noqa: ANN401  attrs' field() is typed by its use
-    checks: list[Any] = [min_len(1), deep_iterable(instance_of(kind)), _codes_are_unique]
+    checks: list[Any] = [is_not_empty, deep_iterable(instance_of(kind))]
     return field(converter=tuple, validator=checks)
+
+
+def _further(kind: type) -> Any:  # noqa: ANN401  attrs' field() is typed by its use
+    return field(default=(), converter=tuple, validator=deep_iterable(instance_of(kind)))
 
 
 @frozen(kw_only=True)
@@ -167,67 +220,134 @@ class Register:
 
     Attributes:
         name: Letter by letter as published (notice, section 3).
-        version: The date of the notice.
-        retention: How long recordings are kept (notice, section 9).
-        log_retention: How long log entries tell whom they concern; the notice is silent, so this is configuration.
+        title: The heading of the notice.
+        version: The date of the notice, which it holds from.
+        contact_points: Whom to ask, each with its time (notice, section 2).
+        data_protection_officers: Art. 37; apart from the contact points, each with its time.
+        task: The statutory task that the processing serves (notice, section 4).
+        automated_decisions: What Art. 13(2)(f) wants said, or None where the notice is silent.
+        is_automatic: Whether contacts are recorded without anybody starting it (notice, section 5).
+        categories_are_examples: Whether the list of categories is open (notice, section 5).
+        data_subjects: Whom the data are about, where the notice says so.
+        obligation_to_provide: What Art. 13(2)(e) wants said, or None where the notice is silent.
         regular_disclosures: Standing recipients (notice, section 7).
-        transfers: Countries outside the EU/EEA (notice, section 8).
+        processing_countries: Where the data lie, where the notice says so. Each is in the EU/EEA, so a register that
+            transfers data out of it (notice, section 8) cannot be built.
+        retention: How long recordings are kept (notice, section 9).
+        retention_starts: From when, in words, where the notice says so; the archive counts from the contact's start.
+        log_retention: How long log entries tell whom they concern; the notice is silent, so this is configuration.
+        disclosure_retention: How long the register of disclosures is kept, from each disclosure on; configuration, too.
+        rights: Each with its channels (notice, sections 11 to 13).
+        notice_url: Where the notice is published.
 
     Raises:
-        InvalidValueError: A part is missing or declared twice, or a role serves an undeclared purpose.
+        InvalidValueError: A part is missing, or two parts contradict each other.
     """
 
-    name: str = field(converter=_filled)
+    name: str = field(converter=to_text)
+    title: Label = field(validator=instance_of(Label))
     version: date = field(validator=instance_of(date))
     controller: Controller = field(validator=instance_of(Controller))
-    contact_point: ContactPoint = field(validator=instance_of(ContactPoint))
-    data_protection_officer: ContactPoint | None = field(default=None, validator=optional(instance_of(ContactPoint)))
+    contact_points: tuple[ContactPoint, ...] = _declarations(ContactPoint)
+    data_protection_officers: tuple[ContactPoint, ...] = _further(ContactPoint)
+    task: Task = field(validator=instance_of(Task))
     purposes: tuple[Purpose, ...] = _declarations(Purpose)
+    automated_decisions: Label | None = field(default=None, validator=optional(instance_of(Label)))
     lines: tuple[Line, ...] = _declarations(Line)
+    is_automatic: bool = field(default=True, validator=instance_of(bool))
     categories: tuple[Category, ...] = _declarations(Category)
-    sources: tuple[Label, ...] = field(converter=_to_labels, validator=deep_iterable(instance_of(Label)))
-    regular_disclosures: tuple[str, ...] = field(default=(), converter=_to_texts)
-    transfers: tuple[str, ...] = field(default=(), converter=_to_texts)
+    categories_are_examples: bool = field(default=False, validator=instance_of(bool))
+    data_subjects: tuple[PersonGroup, ...] = _further(PersonGroup)
+    sources: tuple[Source, ...] = _declarations(Source)
+    obligation_to_provide: Label | None = field(default=None, validator=optional(instance_of(Label)))
+    regular_disclosures: tuple[Disclosure, ...] = _further(Disclosure)
+    processing_countries: tuple[str, ...] = field(default=(), converter=_to_eea_countries)
     retention: RetentionPolicy = field(validator=instance_of(RetentionPolicy))
+    retention_starts: Label | None = field(default=None, validator=optional(instance_of(Label)))
     log_retention: RetentionPolicy = field(validator=instance_of(RetentionPolicy))
-    protection: tuple[Label, ...] = field(converter=_to_labels, validator=deep_iterable(instance_of(Label)))
+    disclosure_retention: RetentionPolicy = field(
+        default=RetentionPolicy(years=5), validator=instance_of(RetentionPolicy)
+    )
+    protection: tuple[Label, ...] = _declarations(Label)
     roles: tuple[Role, ...] = _declarations(Role)
     channels: tuple[Channel, ...] = _declarations(Channel)
+    rights: tuple[SubjectRight, ...] = _declarations(SubjectRight)
     supervisory_authority: Label = field(validator=instance_of(Label))
+    notice_url: str | None = field(default=None, converter=to_text_or_none, validator=optional(is_web_address))
 
     def __attrs_post_init__(self) -> None:
-        declared = {purpose.code for purpose in self.purposes}
-        for role in self.roles:
-            if unknown := sorted(role.purposes - declared):
-                raise InvalidValueError(
-                    f"The role {role.code} serves purposes that the register does not declare: {', '.join(unknown)}."
-                )
+        wrong = [f"{place}: {sentence}" for place, sentence in iter_contradictions(asdict(self, recurse=False))]
+        if wrong:
+            raise InvalidValueError(f"The parts of the register contradict each other. {' '.join(wrong)}")
 
     def require_covers(self, contact: Contact) -> None:
         """Check that the notice says such a contact may be recorded (section 5).
 
         Raises:
             UnknownLineError: The register declares no such line.
-            OutsideNoticeError: The line carries no such kind or direction, or the contact is older than the notice.
+            OutsideNoticeError: The line carries no such kind or direction, is not recorded on that date, or the contact
+                is older than the notice.
         """
         line = next((each for each in self.lines if each.code == contact.line), None)
         if line is None:
             raise UnknownLineError(f"The register declares no line {contact.line}.")
+        on = helsinki_date(contact.started_at)
+        if not line.valid.holds(on):
+            raise OutsideNoticeError(f"The notice does not cover the line {line.code} on {on.isoformat()}.")
         if contact.kind not in line.kinds or contact.direction not in line.directions:
             raise OutsideNoticeError(
                 f"The notice covers no {contact.kind} in direction {contact.direction} on the line {line.code}."
             )
-        if helsinki_date(contact.started_at) < self.version:
+        if on < self.version:
             raise OutsideNoticeError(f"The contact is older than the notice of {self.version.isoformat()}.")
 
-    def has_purpose(self, code: str) -> bool:
-        """Whether the notice or the law declares a purpose."""
-        return any(purpose.code == code for purpose in self.purposes)
+    def has_purpose(self, code: str, *, on: date | None = None) -> bool:
+        """Whether the notice or the law declares a purpose; on one Helsinki date, or ever."""
+        return code in STATUTORY_PURPOSES or any(each.code == code for each in _holding(self.purposes, on))
+
+    def shows_masked_only(self, purpose_code: str) -> bool:
+        """Whether a purpose is one for which only masked copies are seen, such as training (notice, section 4)."""
+        return any(each.shows_masked_only for each in self.purposes if each.code == purpose_code)
 
     def find_role(self, code: str) -> Role | None:
         """Return a declared role, or None."""
         return next((role for role in self.roles if role.code == code), None)
 
-    def has_channel(self, code: str) -> bool:
-        """Whether requests may reach the controller by a channel."""
-        return any(channel.code == code for channel in self.channels)
+    def has_channel(self, code: str, *, on: date | None = None) -> bool:
+        """Whether requests may reach the controller by a channel; on one Helsinki date, or ever."""
+        return any(channel.code == code for channel in _holding(self.channels, on))
+
+    def as_of(self, on: date) -> "Register":
+        """Return the register with those facts only that hold on a Helsinki date, no longer dated one by one.
+
+        Raises:
+            InvalidValueError: Nothing of a part that every notice must have holds on that date.
+        """
+        facts: dict[str, Any] = {name: _holding(getattr(self, name), on) for name in _DATED}
+        open_codes = {channel.code for channel in facts["channels"]}
+        over = {purpose.code for purpose in self.purposes if not purpose.valid.holds(on)}
+        facts["rights"] = [
+            evolve(right, channels=[code for code in right.channels if code in open_codes]) for right in facts["rights"]
+        ]
+        facts["roles"] = [evolve(role, purposes=role.purposes - over) for role in self.roles]
+        return evolve(self, **facts)
+
+
+_DATED: Final = (
+    "contact_points",
+    "data_protection_officers",
+    "purposes",
+    "lines",
+    "categories",
+    "data_subjects",
+    "sources",
+    "regular_disclosures",
+    "channels",
+    "rights",
+)
+
+
+def _holding(facts: tuple[Any, ...], on: date | None) -> tuple[Any, ...]:
+    if on is None:
+        return facts
+    return tuple(evolve(each, valid=ALWAYS) for each in facts if each.valid.holds(on))

@@ -68,6 +68,19 @@ class WavFormat:
         if self._frames(file_length) == 0:
             raise UnreadableAudioError("The WAV file holds no sound.")
 
+    def require_within(self, file_length: int, start: float, stop: float) -> None:
+        """Check that some seconds lie within the sound, start first.
+
+        Raises:
+            UnreadableAudioError: They do not.
+        """
+        duration = self.duration(file_length)
+        if not 0 <= start < stop <= duration:
+            raise UnreadableAudioError(
+                f"The seconds from {start} to {stop} do not lie within the recording of {duration:.1f} s.",
+                advice="Give start and stop in seconds, start first.",
+            )
+
     def _frames(self, file_length: int) -> int:
         present = max(file_length - self.data_offset, 0)
         return min(present, present if self.data_length is None else self.data_length) // self.frame_bytes
@@ -161,12 +174,7 @@ def clip_wav(file: BinaryIO, form: WavFormat, *, length: int, start: float, stop
     Raises:
         UnreadableAudioError: Start and stop do not lie within the sound.
     """
-    duration = form.duration(length)
-    if not 0 <= start < stop <= duration:
-        raise UnreadableAudioError(
-            f"The clip from {start} s to {stop} s does not lie within the recording of {duration:.1f} s.",
-            advice="Give start and stop in seconds, start first.",
-        )
+    form.require_within(length, start, stop)
     first, last = round(start * form.rate), round(stop * form.rate)
     file.seek(form.data_offset + first * form.frame_bytes)
     return write_wav(form, file.read((last - first) * form.frame_bytes))

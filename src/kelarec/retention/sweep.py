@@ -20,6 +20,7 @@ from kelarec.domain.register import Register
 from kelarec.domain.staff_acts import Act
 from kelarec.errors import ClockError
 from kelarec.storage import catalog_tables as tables
+from kelarec.storage.disclosures import DisclosureRegister
 from kelarec.storage.keyring import TURN
 from kelarec.storage.keys_ahead import make_keys_ahead
 from kelarec.storage.recordings import Recordings, microseconds
@@ -28,6 +29,7 @@ from kelarec.storage.vault import Vault
 GRACE: Final = timedelta(hours=1)
 MOST_DATES: Final = 3
 _LOG_TABLES: Final = (tables.entries, tables.waiting)
+_SILENCED: Final = {"actor": "", "recording_id": None, "session_id": None, "purpose": None, "payload": b""}
 
 
 @frozen
@@ -83,11 +85,16 @@ class Retention:
         make_keys_ahead(self._vault, self._register)
         with self._vault.database.begin() as connection:
             connection.execute(delete(tables.sessions).where(tables.sessions.c.ends_at <= microseconds(now)))
+            DisclosureRegister(self._vault).remove_before(connection, today)
         return swept
 
     def _find_due(self, today: date) -> list[date]:
         with self._vault.database.begin() as connection:
             due = set(self._recordings.iter_dates_before(connection, today))
+            disclosed = (
+                select(tables.disclosures.c.ends_on).where(tables.disclosures.c.ends_on < today.toordinal()).distinct()
+            )
+            due.update(date.fromordinal(each) for each in connection.execute(disclosed).scalars())
             for log in _LOG_TABLES:
                 told = select(log.c.ends_on).where(log.c.ends_on < today.toordinal(), log.c.actor != "").distinct()
                 due.update(date.fromordinal(each) for each in connection.execute(told).scalars())
@@ -96,9 +103,10 @@ class Retention:
     def _destroy_empty_keys(self, now: datetime, by: Actor) -> None:
         """Destroy the keys of dates that held no more than sessions; whatever held more has died before."""
         empty = [day for day in self._vault.keyring.iter_days() if end_of(day) + GRACE <= now]
-        for day in empty:
-            self._destroy_keys(day)
         if empty:
+            with self._vault.database.begin() as connection:
+                self._vault.database.take_turn(connection, TURN)
+                self._vault.keyring.destroy_all(empty)
             through, count = empty[-1].isoformat(), str(len(empty))
             self._log.write(self._log.new_entry(EntryKind.EMPTY_KEYS_DESTROYED, by, through=through, dates=count))
 
@@ -117,7 +125,7 @@ class Retention:
                 connection.execute(
                     update(log)
                     .where(log.c.ends_on == day.toordinal(), log.c.actor != "")
-                    .values(actor="", recording_id=None, session_id=None, purpose=None, payload=b"")
+                    .values(_SILENCED if log is tables.waiting else {**_SILENCED, "id": b""})
                 ).rowcount
                 for log in _LOG_TABLES
             )

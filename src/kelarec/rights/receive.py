@@ -70,10 +70,9 @@ class Rights:
             right=request.kind.value,
             due_on=received.deadline.due_on.isoformat(),
         )
-        try:
-            with self._log.transaction(entry) as connection:
-                self._requests.insert(connection, written)
-        except BaseException:
-            self._requests.discard(received.id)
-            raise
+        with (
+            self._log.or_discard(lambda: self._requests.discard(received.id)),
+            self._log.transaction(entry) as connection,
+        ):
+            self._requests.insert(connection, written)
         return received

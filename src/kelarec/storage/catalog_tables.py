@@ -167,3 +167,41 @@ leases = Table(
     Column("holder", String(64), nullable=False),
     Column("ends_at", BigInteger, nullable=False),
 )
+
+staff_changes = Table(
+    "staff_changes",
+    metadata,
+    Column("id", Bytes(16), primary_key=True),
+    Column("staff_id", String(64), nullable=False),
+    Column("proposed_at", BigInteger, nullable=False),
+    Column("change_object", String(255), nullable=False),
+    Column("change", Bytes, nullable=False),
+)
+
+access_reviews = Table(
+    "access_reviews",
+    metadata,
+    Column("session_id", Bytes(16), primary_key=True),
+    Column("begun_at", BigInteger, nullable=False),
+    Column("review_object", String(255), nullable=False),
+    Column("review", Bytes, nullable=False),
+)
+
+disclosures = Table(
+    "disclosures",
+    metadata,
+    Column("id", Bytes(16), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("ends_on", Integer, nullable=False, index=True),
+    Column("disclosure_object", String(255), nullable=False),
+    Column("disclosure", Bytes, nullable=False),
+)
+
+# As those of recordings: a day's tokens lie beside each other.
+disclosure_tokens = Table(
+    "disclosure_tokens",
+    metadata,
+    Column("token", Bytes(16), primary_key=True),
+    Column("disclosure_id", Bytes(16), primary_key=True),
+    sqlite_with_rowid=False,
+)

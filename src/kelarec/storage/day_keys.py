@@ -124,10 +124,23 @@ class DayKeyPlace:
             raise StorageError(f"The keys of {day.isoformat()} are still there after they were deleted.")
         return bool(paths)
 
+    def destroy_all(self, days: Collection[date]) -> None:
+        """Destroy the keys of several dates for good, at once; a date that has none is no error.
+
+        Raises:
+            StorageError: The key place refuses, or still shows some of them afterwards.
+        """
+        for day in days:
+            self._place.delete_unfinished(_day_prefix(day))
+        paths = self._list_all(days)
+        self._place.delete_many(sorted(paths, key=lambda path: not path.endswith(".key")))  # the tops first, as above
+        if left := self._list_all(days):
+            raise StorageError(f"Keys are still there after they were deleted: {left[0]} and perhaps others.")
+
     def iter_days(self) -> Iterator[date]:
         """Go through the dates that have keys or remains of them, earliest first."""
-        days = (path.split("/")[1].removesuffix(".key") for path in self._place.iter_paths(_FOLDER))
-        yield from map(date.fromisoformat, dict.fromkeys(days))
+        days = dict.fromkeys(map(_to_day, self._place.iter_paths(_FOLDER)))
+        yield from map(date.fromisoformat, days)
 
     def _list(self, day: date) -> list[str]:
         try:
@@ -135,6 +148,10 @@ class DayKeyPlace:
         except ObjectNotFoundError:
             return list(self._place.iter_paths(_day_prefix(day)))
         return [_day_path(day), *self._place.iter_paths(_day_prefix(day))]
+
+    def _list_all(self, days: Collection[date]) -> list[str]:
+        meant = {day.isoformat() for day in days}
+        return [path for path in self._place.iter_paths(_FOLDER) if _to_day(path) in meant]
 
     def _replace(self, objects: Mapping[str, bytes]) -> None:
         self._place.replace_many(objects)
@@ -193,6 +210,10 @@ def _unpack(day: date, packed: bytes) -> Nodes:
         return key_tree.unpack(packed)
     except ValueError:
         raise IntegrityError(f"The keys of {day.isoformat()} are no nodes of a key tree.") from None
+
+
+def _to_day(path: str) -> str:
+    return path.split("/")[1].removesuffix(".key")
 
 
 def _day_prefix(day: date) -> str:

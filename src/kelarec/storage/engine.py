@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
 
-from sqlalchemy import Connection, Engine, create_engine, func, insert, select
+from sqlalchemy import Connection, Engine, Table, create_engine, delete, func, insert, inspect, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from kelarec.errors import (
+    ArchiveExistsError,
     CatalogDamagedError,
     CatalogError,
     CatalogReplacedError,
     ClosedError,
     ForkedError,
-    FormatTooNewError,
+    UnfinishedCatalogError,
 )
 from kelarec.storage import catalog_tables as tables
 from kelarec.storage.engine_settings import execute_on_driver, open_postgresql, open_sqlite, use_sqlite_settings
@@ -27,6 +28,7 @@ from kelarec.storage.places import Place
 from kelarec.storage.refusals import name_refusal
 
 POSTGRESQL: Final = "postgresql+psycopg"
+_UNFINISHED: Final = "unfinished"
 _WHICH_CATALOG: Final = f"SELECT value FROM {tables.catalog.name} WHERE name = 'catalog'"  # noqa: S608  a constant
 
 
@@ -38,6 +40,7 @@ class Database:
         self._process_id = os.getpid()
         self._is_closed = False
         self._catalog_id: str | None = None
+        self._shares_one_connection = shares_one_connection
         self._turn = threading.RLock() if shares_one_connection else nullcontext()
 
     @contextmanager
@@ -96,6 +99,21 @@ class Database:
         """Work with one catalog only: from now on each transaction asks whether it is the one."""
         self._catalog_id = catalog_id
 
+    def find_damage(self) -> Iterator[str]:
+        """Go through what SQLite finds damaged in its own file: pages, indexes, rows that an index does not lead to.
+
+        The file is read anew, and a table at a time, so that writers wait for no more than one. PostgreSQL has tools of
+        its own for that.
+        """
+        if self._engine.dialect.name != "sqlite":
+            return
+        if not self._shares_one_connection:
+            self._engine.dispose()  # or SQLite would answer from its memory
+        for table in tables.metadata.sorted_tables:
+            with self.begin() as connection:
+                found = connection.exec_driver_sql(f"PRAGMA integrity_check({table.name})").scalars().all()
+            yield from (f"{table.name}: {each}" for each in found if each != "ok")
+
     def take_turn(self, connection: Connection, name: str) -> None:
         """Wait until no other transaction of this catalog holds a named turn; it ends with the transaction.
 
@@ -132,8 +150,8 @@ def open_memory_database() -> Database:
     return Database(engine, shares_one_connection=True)
 
 
-def open_database(place: Place, *, must_exist: bool) -> Database:
-    """Open the catalog at a place.
+def open_database(place: Place, *, must_exist: bool | None) -> Database:
+    """Open the catalog at a place; if nothing is said of whether it must exist, either will do.
 
     Raises:
         UnknownSchemeError: No database is known for the scheme.
@@ -143,10 +161,11 @@ def open_database(place: Place, *, must_exist: bool) -> Database:
         return Database(open_postgresql(place.url, must_exist=must_exist), shares_one_connection=False)
     place.require_scheme("sqlite", "file", POSTGRESQL)
     path = find_sqlite_file(place)
-    if must_exist != path.exists():
+    exists = path.exists()
+    if must_exist not in {exists, None}:
         there = "no catalog" if must_exist else "a file already"
         raise CatalogError(f"There is {there} at {path}.", advice="Correct the catalog's place.")
-    if not must_exist:
+    if not exists:
         _make_private_file(path)
     return Database(open_sqlite(path), shares_one_connection=False)
 
@@ -165,19 +184,49 @@ def _make_private_file(path: Path) -> None:
         ) from error
 
 
-def create_schema(database: Database, *, catalog_id: str, archive_id: str) -> None:
-    """Make the tables of a new catalog, all or none."""
+def create_schema(database: Database, *, catalog_id: str, archive_id: str, is_finished: bool = True) -> None:
+    """Make the tables of a new catalog, all or none; one that is not finished is opened by its rebuild only."""
+    facts = {"schema": str(tables.SCHEMA_VERSION), "catalog": catalog_id, "archive": archive_id}
+    if not is_finished:
+        facts[_UNFINISHED] = "rebuild"
     with database.begin() as connection:
         tables.metadata.create_all(connection)
-        connection.execute(
-            insert(tables.catalog),
-            [
-                {"name": "schema", "value": str(tables.SCHEMA_VERSION)},
-                {"name": "catalog", "value": catalog_id},
-                {"name": "archive", "value": archive_id},
-            ],
-        )
+        rows = [{"name": name, "value": value} for name, value in facts.items()]
+        connection.execute(insert(tables.catalog), rows)
     database.bind(catalog_id)
+
+
+def begin_catalog(database: Database, *, catalog_id: str, archive_id: str) -> None:
+    """Make the tables of a catalog to be rebuilt, unless a rebuild that was broken off has made them."""
+    with database.begin() as connection:
+        exists = inspect(connection).has_table(tables.catalog.name)
+    if not exists:
+        create_schema(database, catalog_id=catalog_id, archive_id=archive_id, is_finished=False)
+
+
+def finish_catalog(connection: Connection) -> bool:
+    """Let a catalog be opened by everybody; return whether it was unfinished until now."""
+    unfinished = delete(tables.catalog).where(tables.catalog.c.name == _UNFINISHED)
+    return bool(connection.execute(unfinished).rowcount)
+
+
+def wait_for_writers(connection: Connection, table: Table) -> None:
+    """Wait for every transaction that has written to a table; on SQLite, which runs one at a time, there is none."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"LOCK TABLE {table.name} IN SHARE MODE")
+
+
+def find_catalog_fact(connection: Connection, name: str) -> str | None:
+    """Return what a catalog says of itself under a name, or None."""
+    wanted = select(tables.catalog.c.value).where(tables.catalog.c.name == name)
+    value: str | None = connection.execute(wanted).scalar_one_or_none()
+    return value
+
+
+def put_catalog_fact(connection: Connection, name: str, value: str) -> None:
+    """Let a catalog say something of itself, in the place of what it said before."""
+    connection.execute(delete(tables.catalog).where(tables.catalog.c.name == name))
+    connection.execute(insert(tables.catalog).values(name=name, value=value))
 
 
 def read_catalog_fact(connection: Connection, name: str) -> str:
@@ -186,18 +235,18 @@ def read_catalog_fact(connection: Connection, name: str) -> str:
     Raises:
         CatalogError: It does not say.
     """
-    wanted = select(tables.catalog.c.value).where(tables.catalog.c.name == name)
-    value: str | None = connection.execute(wanted).scalar_one_or_none()
+    value = find_catalog_fact(connection, name)
     if value is None:
         raise CatalogError(f"The catalog does not say its {name}.", advice="Rebuild it from the objects.")
     return value
 
 
-def require_schema(database: Database, *, archive_id: str) -> None:
-    """Check that a catalog belongs to an archive and that this version knows its schema.
+def require_own(database: Database, *, archive_id: str, is_finished: bool = True) -> None:
+    """Check that a catalog belongs to an archive, and that its rebuild is over, or not over; bind to it.
 
     Raises:
-        FormatTooNewError: A newer version made the schema.
+        UnfinishedCatalogError: It is being rebuilt, or its rebuild was broken off.
+        ArchiveExistsError: It was to be unfinished, and is not.
         CatalogError: It is another archive's, or no catalog at all.
     """
     with database.begin() as connection:
@@ -206,11 +255,12 @@ def require_schema(database: Database, *, archive_id: str) -> None:
         except (SQLAlchemyError, sqlite3.Error) as error:
             raise CatalogError("The file is no catalog.", advice="Correct the catalog's place.") from error
     facts = {row.name: row.value for row in rows}
-    version = facts.get("schema", "")
-    if not version.isdigit():
-        raise CatalogError("The catalog does not say its schema's version.")
-    if int(version) > tables.SCHEMA_VERSION:
-        raise FormatTooNewError(f"The catalog's schema is of version {version}.")
     if facts.get("archive") != archive_id:
         raise CatalogError("The catalog belongs to another archive.", advice="Correct the catalog's place.")
+    if is_finished and _UNFINISHED in facts:
+        raise UnfinishedCatalogError("The catalog is being rebuilt.")
+    if not is_finished and _UNFINISHED not in facts:
+        raise ArchiveExistsError(
+            "There is a catalog already.", advice="Open the archive, or move its catalog away before you rebuild it."
+        )
     database.bind(facts.get("catalog", ""))

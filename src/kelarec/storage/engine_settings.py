@@ -56,7 +56,7 @@ def _find_identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def open_postgresql(place_url: str, *, must_exist: bool) -> Engine:
+def open_postgresql(place_url: str, *, must_exist: bool | None) -> Engine:
     """Open a database whose URL may name a ``schema`` of the catalog's own.
 
     Raises:
@@ -86,8 +86,8 @@ def open_postgresql(place_url: str, *, must_exist: bool) -> Engine:
     return engine
 
 
-def _require_there(engine: Engine, schema: str | None, *, must_exist: bool) -> None:
-    if must_exist != inspect(engine).has_table(tables.catalog.name, schema):
+def _require_there(engine: Engine, schema: str | None, *, must_exist: bool | None) -> None:
+    if must_exist not in {inspect(engine).has_table(tables.catalog.name, schema), None}:
         there = "no catalog" if must_exist else "a catalog already"
         raise CatalogError(f"There is {there} in the database.", advice="Correct the catalog's place.")
 

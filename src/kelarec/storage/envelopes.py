@@ -127,6 +127,13 @@ def open_document_with(bare: bytes, subject: Subject, envelope: bytes) -> tuple[
     return DataKey(key_id, wrapped, bare), unseal(bare, _document_context(subject), sealed)
 
 
+def read_key_id(envelope: bytes) -> str | None:
+    """Return which key an envelope says it needs, a date or ``standing``, or None if it says none."""
+    _, key_line, _ = _split(envelope)
+    key_id = key_line.partition(b" ")[0].decode("ascii", "replace")
+    return key_id if _is_key_id(key_id) else None
+
+
 def _is_key_id(text: str) -> bool:
     """Whether a text from an envelope may go into the path of a key."""
     if text == STANDING:

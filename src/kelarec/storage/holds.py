@@ -85,18 +85,8 @@ class Holds:
 
     def intend(self, connection: Connection, intended: IntendedHold) -> None:
         """Make the row that announces a hold: until it is placed, nobody ends what it is to hold."""
-        hold = intended.hold
         connection.execute(
-            insert(tables.holds).values(
-                id=hold.id.bytes,
-                kind=hold.kind.value,
-                ground=hold.ground,
-                placed_at=microseconds(hold.placed_at),
-                review_on=hold.review_on.toordinal(),
-                state=HoldState.INTENT.value,
-                hold_object=intended.path,
-                hold=intended.envelope,
-            )
+            insert(tables.holds), to_row(intended.hold, HoldState.INTENT, intended.path, intended.envelope)
         )
 
     def wrap(self, hold: Hold, opened: OpenedRecord) -> Wrap:
@@ -131,20 +121,9 @@ class Holds:
         by_id = {wrap.record.recording.id: wrap for wrap in wraps}
         if set(by_id) != set(hold.recording_ids):
             raise ChangedMeanwhileError(f"The hold {hold.id} has not the wraps of its own recordings.")
-        execute_all_now(
-            connection,
-            _INSERT_HELD,
-            [
-                {
-                    "recording_id": recording_id.bytes,
-                    "hold_id": hold.id.bytes,
-                    "review_on": hold.review_on.toordinal(),
-                    "wrap_object": wrap.path,
-                    "wrap": wrap.envelope,
-                }
-                for recording_id, wrap in by_id.items()
-            ],
-        )
+        connection.execute(delete(tables.held_recordings).where(_HELD.hold_id == hold.id.bytes))  # a rebuild's
+        rows = [to_held_row(hold, recording_id, wrap.path, wrap.envelope) for recording_id, wrap in by_id.items()]
+        execute_all_now(connection, _INSERT_HELD, rows)
         for recording_id, wrap in by_id.items():
             if not execute_now(connection, _EXTEND, {"wanted": recording_id.bytes}).rowcount:
                 raise ChangedMeanwhileError(f"The recording {recording_id} is gone.")
@@ -232,3 +211,28 @@ class Holds:
                 f"The catalog's row of hold {hold_id} was altered.", advice="Rebuild the catalog from the objects."
             )
         return hold, HoldState(columns["state"])
+
+
+def to_row(hold: Hold, state: HoldState, path: str, envelope: bytes) -> dict[str, object]:
+    """Return the row of a hold."""
+    return {
+        "id": hold.id.bytes,
+        "kind": hold.kind.value,
+        "ground": hold.ground,
+        "placed_at": microseconds(hold.placed_at),
+        "review_on": hold.review_on.toordinal(),
+        "state": state.value,
+        "hold_object": path,
+        "hold": envelope,
+    }
+
+
+def to_held_row(hold: Hold, recording_id: UUID, path: str, wrap: bytes) -> dict[str, object]:
+    """Return the row of a recording that a hold keeps."""
+    return {
+        "recording_id": recording_id.bytes,
+        "hold_id": hold.id.bytes,
+        "review_on": hold.review_on.toordinal(),
+        "wrap_object": path,
+        "wrap": wrap,
+    }

@@ -17,6 +17,7 @@ class ForgetfulCache(Generic[_Key, _Value]):
     def __init__(self, ticks: Callable[[], float]) -> None:
         self._ticks = ticks
         self._guard = threading.Lock()
+        self._forgotten = 0
         self._kept: dict[_Key, tuple[float, _Value]] = {}
 
     def get(self, key: _Key, read: Callable[[], _Value]) -> _Value:
@@ -26,16 +27,19 @@ class ForgetfulCache(Generic[_Key, _Value]):
             while self._kept and now - self._kept[oldest := next(iter(self._kept))][0] >= CACHED_FOR_SECONDS:
                 del self._kept[oldest]
             kept = self._kept.get(key)
+            forgotten = self._forgotten
         if kept is not None:
             return kept[1]
         value = read()
         with self._guard:
-            self._kept.pop(key, None)  # so that what was read last stands last
-            self._kept[key] = (now, value)
+            if forgotten == self._forgotten:  # else it may have been read before what was forgotten meanwhile
+                self._kept.pop(key, None)  # so that what was read last stands last
+                self._kept[key] = (now, value)
         return value
 
     def forget(self, is_meant: Callable[[_Key], bool]) -> None:
         """Forget some values at once."""
         with self._guard:
+            self._forgotten += 1
             for key in [key for key in self._kept if is_meant(key)]:
                 del self._kept[key]

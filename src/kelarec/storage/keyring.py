@@ -110,6 +110,18 @@ class Keyring:
             return self._cached_standing.get(key_id, lambda: KeyPair(*self._read(key_id, ("wrapping", "index"))))
         return self._get_day(date.fromisoformat(key_id)).pair
 
+    def has(self, day: date) -> bool:
+        """Tell whether a date has keys.
+
+        Raises:
+            IntegrityError: They were altered.
+        """
+        try:
+            self._get_day(day)
+        except KeyUnavailableError:
+            return False
+        return True
+
     def get_leaf(self, day: date, name: str) -> bytes:
         """Return the key leaf of a name in the tree of a date: 32 bytes.
 
@@ -184,6 +196,18 @@ class Keyring:
             return self._days.destroy(day)
         finally:
             self._forget(day)
+
+    def destroy_all(self, days: Collection[date]) -> None:
+        """Destroy the keys of several dates for good. The caller has taken the `TURN`.
+
+        Raises:
+            StorageError: The key place refuses, or still shows some of them afterwards.
+        """
+        try:
+            self._days.destroy_all(days)
+        finally:
+            for day in days:
+                self._forget(day)
 
     def iter_days(self) -> Iterator[date]:
         """Go through the dates that have keys, or remains of them, earliest first."""

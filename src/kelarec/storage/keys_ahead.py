@@ -21,11 +21,13 @@ _DAY: Final = timedelta(days=1)
 
 
 def iter_days_needed(register: Register, now: datetime) -> Iterator[date]:
-    """Go through the dates that may be the end of a recording or log entry made from now until 35 days from now."""
+    """Go through the dates that may be the end of whatever is made from now until 35 days from now, earliest first."""
     last = register.retention.last_day(now) + AHEAD
     yield from _iter_days(helsinki_date(now), last)
-    first_of_log = register.log_retention.last_day(now)
-    yield from _iter_days(max(first_of_log, last + _DAY), first_of_log + AHEAD)
+    firsts = (each.last_day(now) for each in (register.log_retention, register.disclosure_retention))
+    for first in sorted(firsts):
+        yield from _iter_days(max(first, last + _DAY), first + AHEAD)
+        last = max(last, first + AHEAD)
 
 
 def make_keys_ahead(vault: Vault, register: Register) -> tuple[date, ...]:
@@ -58,7 +60,8 @@ def _without_keys(vault: Vault, needed: list[date]) -> list[date]:
 
 def _find_in_use(connection: Connection, days: list[date]) -> set[date]:
     ordinals = [day.toordinal() for day in days]
-    ends = (tables.recordings.c.kept_through, tables.entries.c.ends_on, tables.waiting.c.ends_on)
+    others = (tables.entries, tables.waiting, tables.disclosures)
+    ends = (tables.recordings.c.kept_through, *(table.c.ends_on for table in others))
     rows = (connection.execute(select(end).where(end.in_(ordinals)).distinct()).scalars() for end in ends)
     return {date.fromordinal(ordinal) for each in rows for ordinal in each}
 

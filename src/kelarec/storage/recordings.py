@@ -19,7 +19,6 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from kelarec.domain.codes import State
 from kelarec.domain.instants import helsinki_date
 from kelarec.domain.recording import SEALING, Part, Recording, RecordingDetails, Restriction
-from kelarec.domain.references import ContactId
 from kelarec.errors import (
     ChangedMeanwhileError,
     FormatTooNewError,
@@ -45,18 +44,12 @@ from kelarec.storage.vault import Vault
 
 _Reader = TypeVar("_Reader", bound=SealedReader)
 _FOLDER: Final = "recordings"
-_READ_BACK: Final = 1024 * 1024
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ROWS: Final = tables.recordings.c
 _INSERT: Final = insert(tables.recordings)
 _INSERT_TOKEN: Final = insert(tables.tokens)
 _FIND: Final = select(tables.recordings).where(_ROWS.id == bindparam("wanted"))
 _FIND_WRAPS: Final = select(tables.held_recordings).where(tables.held_recordings.c.recording_id == bindparam("wanted"))
-_FIND_BY_TOKEN: Final = (
-    select(tables.recordings)
-    .join(tables.tokens, tables.tokens.c.recording_id == _ROWS.id)
-    .where(tables.tokens.c.token == bindparam("token"))
-)
 _DELETE_ENDED_TOKENS: Final = delete(tables.tokens).where(tables.tokens.c.token < bindparam("beyond"))
 _DELETE_TOKENS: Final = _DELETE_ENDED_TOKENS.where(
     tables.tokens.c.token >= bindparam("first"), tables.tokens.c.recording_id == bindparam("wanted")
@@ -74,6 +67,10 @@ class Record:
     def __attrs_post_init__(self) -> None:
         if self.details.restriction is not None and self.recording.state is not State.RESTRICTED:
             raise InvalidValueError("A recording that is not restricted has a reason for a restriction.")
+
+    def change_details(self, details: RecordingDetails) -> "Record":
+        """Return the next version, with other details."""
+        return Record(self.revision + 1, self.recording, details)
 
     def restrict(self, restriction: Restriction) -> "Record":
         """Return the next version: stored only, and why (Art. 18)."""
@@ -111,6 +108,11 @@ class OpenedRecord:
 def microseconds(at: datetime) -> int:
     """Return an instant as the catalog keeps it: microseconds since 1970, exact."""
     return (at - _EPOCH) // timedelta(microseconds=1)
+
+
+def from_microseconds(count: int) -> datetime:
+    """Return the instant that the catalog keeps so."""
+    return _EPOCH + timedelta(microseconds=count)
 
 
 def part_context(subject: Subject, part_name: str, media_type: str) -> bytes:
@@ -154,20 +156,15 @@ class Recordings:
         self._vault.objects.write(path, [envelope])
         return WrittenRecord(record, path, envelope)
 
-    def seal_spooled_record(self, record: Record, data_key: DataKey) -> WrittenRecord:
-        """Seal the record of a recording whose objects are still to come: it lies in the spool and in its row."""
-        envelope = seal_document(data_key, self._subject(record.recording.id), to_json(record))
-        return WrittenRecord(record, f"spool/{record.recording.id}", envelope)
-
     def insert(self, connection: Connection, written: WrittenRecord) -> None:
         """Make the row of a record and the tokens by which it is found."""
-        execute_now(connection, _INSERT, _row(written))
-        execute_all_now(connection, _INSERT_TOKEN, self._token_rows(written.record))
+        execute_now(connection, _INSERT, to_row(written))
+        execute_all_now(connection, _INSERT_TOKEN, self.to_token_rows(written.record))
 
     def insert_all(self, connection: Connection, written: Sequence[WrittenRecord]) -> None:
         """Make the rows and tokens of many records at once."""
-        execute_all_now(connection, _INSERT, map(_row, written))
-        execute_all_now(connection, _INSERT_TOKEN, [row for each in written for row in self._token_rows(each.record)])
+        execute_all_now(connection, _INSERT, map(to_row, written))
+        execute_all_now(connection, _INSERT_TOKEN, [row for each in written for row in self.to_token_rows(each.record)])
 
     def replace(self, connection: Connection, written: WrittenRecord) -> None:
         """Make a newer record the one in force, if the row still holds the revision just before it.
@@ -178,7 +175,7 @@ class Recordings:
         recording = written.record.recording
         before = (_ROWS.id == recording.id.bytes, _ROWS.revision == written.record.revision - 1)
         kept_through = connection.execute(select(_ROWS.kept_through).where(*before)).scalar_one_or_none()
-        replaced = connection.execute(update(tables.recordings).where(*before).values(_row(written))).rowcount
+        replaced = connection.execute(update(tables.recordings).where(*before).values(to_row(written))).rowcount
         if kept_through is None or not replaced:
             raise ChangedMeanwhileError(f"The recording {recording.id} was changed meanwhile.")
         delete_tokens(connection, to_date(kept_through), recording.id)
@@ -189,9 +186,14 @@ class Recordings:
     def insert_tokens(self, connection: Connection, record: Record, day: date) -> None:
         """Make a record findable under the index key of a day: also that of a hold's review."""
         delete_tokens(connection, day, record.recording.id)
-        execute_all_now(connection, _INSERT_TOKEN, self._token_rows(record, day))
+        execute_all_now(connection, _INSERT_TOKEN, self.to_token_rows(record, day))
 
-    def _token_rows(self, record: Record, day: date | None = None) -> list[dict[str, object]]:
+    def to_token_rows(self, record: Record, day: date | None = None) -> list[dict[str, object]]:
+        """Return the rows of the tokens by which a record is found, under its last day kept if no day is given.
+
+        Raises:
+            KeyUnavailableError: The day's keys are not there.
+        """
         found_by = self._vault.index_keys.make_tokens(
             record.recording.kept_through if day is None else day, record.details.contact.search_terms
         )
@@ -205,39 +207,23 @@ class Recordings:
         rows = execute_now(connection, _FIND_WRAPS, {"wanted": recording_id.bytes})
         return {to_date(row.review_on) for row in rows}
 
+    def remove_part(self, recording: Recording, part: Part) -> None:
+        """Remove the object of a part that no record in force names any more."""
+        self._vault.objects.delete(f"{_folder(recording.id, recording.recorded_on)}/{part.object_name}")
+
     def discard(self, recording_id: UUID, recorded_on: date, *, keep: str | None = None) -> None:
-        """Remove all objects of a recording, save one, and what writes that never finished have left of it."""
+        """Remove all objects of a recording save one, the records first, and what was left unfinished of it."""
         folder = _folder(recording_id, recorded_on)
-        for path in list(self._vault.objects.iter_paths(folder)):
+        paths = self._vault.objects.iter_paths(folder)
+        for path in sorted(paths, key=lambda path: not path.rpartition("/")[2].startswith("record-")):
             if path != keep:
                 self._vault.objects.delete(path)
         self._vault.objects.delete_unfinished(f"{folder}/")
-
-    def discard_part(self, recording: Recording, part: Part) -> None:
-        """Remove the object of one part."""
-        self._vault.objects.delete(f"{_folder(recording.id, recording.recorded_on)}/{part.object_name}")
 
     def find_one(self, connection: Connection, recording_id: UUID) -> OpenedRecord | None:
         """Return the record of a recording, or None if there is none or its key is gone."""
         row = execute_now(connection, _FIND, {"wanted": recording_id.bytes}).mappings().one_or_none()
         return None if row is None else self.open_row(connection, row)
-
-    def find_pieces(self, connection: Connection, contact_id: str, kept_through: date) -> list[OpenedRecord]:
-        """Return the records of one contact that end on a day, which are several if it was cut and taken again.
-
-        Each contact that begins is looked up so: by one token, in a statement that is compiled once.
-        """
-        today = helsinki_date(self._vault.now())
-        tokens = self._vault.index_keys.list_tokens([kept_through], [ContactId(contact_id)], today)
-        rows = [row for each in tokens for row in execute_now(connection, _FIND_BY_TOKEN, {"token": each}).mappings()]
-        opened = (self.open_row(connection, row) for row in rows)
-        return [each for each in opened if each and each.record.details.contact.contact_id == contact_id]
-
-    def find_record_path(self, connection: Connection, recording_id: UUID) -> str | None:
-        """Return the path of the record in force of a recording, or None if it has no row."""
-        wanted = select(tables.recordings.c.record_object).where(tables.recordings.c.id == recording_id.bytes)
-        path: str | None = connection.execute(wanted).scalar_one_or_none()
-        return path
 
     def open_part(self, opened: OpenedRecord, part: Part, guard: Callable[[], None], reader: type[_Reader]) -> _Reader:
         """Open one part of the content for reading; asks the place for nothing if the record tells the header.
@@ -261,18 +247,6 @@ class Recordings:
             header=None if part.header is None else base64.b64decode(part.header),
         )
 
-    def require_readable(self, opened: OpenedRecord) -> None:
-        """Read back every byte of a recording's content.
-
-        Raises:
-            ObjectNotFoundError: An object is missing.
-            IntegrityError: A part does not open.
-        """
-        for part in opened.record.details.parts:
-            with self.open_part(opened, part, lambda: None, SealedReader) as reader:
-                while reader.read(_READ_BACK):
-                    pass
-
     def iter_dates_before(self, connection: Connection, day: date) -> Iterator[date]:
         """Go through the last days kept before a day that end recordings which no hold keeps, earliest first."""
         dates = connection.execute(
@@ -291,7 +265,7 @@ class Recordings:
             )
         ).all()
         for row in rows:  # the folder follows from the id: no path that stands in the catalog is believed
-            recorded_on = helsinki_date(_EPOCH + timedelta(microseconds=row.started_at))
+            recorded_on = helsinki_date(from_microseconds(row.started_at))
             self.discard(UUID(bytes=row.id), recorded_on)
         return len(rows)
 
@@ -325,34 +299,60 @@ class Recordings:
         """
         recording_id = UUID(bytes=row["id"])
         try:
-            data_key, content = open_document(self._vault.keyring, self._subject(recording_id), row["record"])
+            opened = self.open_record(recording_id, row["record"], _iter_wraps(connection, recording_id))
         except KeyUnavailableError:
-            bare = self._find_held_key(connection, recording_id)
-            if bare is None:
-                return None
-            data_key, content = open_document_with(bare, self._subject(recording_id), row["record"])
-        record = from_json(content, Record)
-        for name, value in _clear_columns(record).items():
+            return None
+        for name, value in _clear_columns(opened.record).items():
             if row[name] != value:
                 raise IntegrityError(
                     f"The catalog's row of recording {recording_id} was altered: its {name} is not the record's.",
                     advice="Rebuild the catalog from the objects.",
                 )
-        return OpenedRecord(record, data_key)
+        return opened
 
-    def _find_held_key(self, connection: Connection, recording_id: UUID) -> bytes | None:
-        for row in execute_now(connection, _FIND_WRAPS, {"wanted": recording_id.bytes}).all():
-            subject = hold_subject(self._vault, UUID(bytes=row.hold_id), recording_id)
+    def open_record(
+        self, recording_id: UUID, envelope: bytes, wraps: Iterable[tuple[UUID, bytes]] = ()
+    ) -> OpenedRecord:
+        """Return the record of an envelope.
+
+        Args:
+            recording_id: Whose record it is.
+            envelope: The sealed document.
+            wraps: The ids of holds and their wraps of its data key; asked for only if its own day is over.
+
+        Raises:
+            IntegrityError: It was altered, or is another recording's.
+            KeyUnavailableError: Its key was destroyed or is missing, and no hold keeps it.
+        """
+        subject = self._subject(recording_id)
+        try:
+            data_key, content = open_document(self._vault.keyring, subject, envelope)
+        except KeyUnavailableError:
+            bare = self._find_held_key(recording_id, wraps)
+            if bare is None:
+                raise
+            data_key, content = open_document_with(bare, subject, envelope)
+        return OpenedRecord(from_json(content, Record), data_key)
+
+    def _find_held_key(self, recording_id: UUID, wraps: Iterable[tuple[UUID, bytes]]) -> bytes | None:
+        for hold_id, wrap in wraps:
             try:
-                return open_document(self._vault.keyring, subject, row.wrap)[0].bare
+                return open_document(self._vault.keyring, hold_subject(self._vault, hold_id, recording_id), wrap)[
+                    0
+                ].bare
             except KeyUnavailableError:  # that hold's review date is over, or it was released
                 continue
         return None
 
 
+def _iter_wraps(connection: Connection, recording_id: UUID) -> Iterator[tuple[UUID, bytes]]:
+    for row in execute_now(connection, _FIND_WRAPS, {"wanted": recording_id.bytes}).all():
+        yield UUID(bytes=row.hold_id), row.wrap
+
+
 def hold_subject(vault: Vault, hold_id: UUID, recording_id: UUID) -> Subject:
-    """Return what a recording's data key is wrapped for while a hold keeps it."""
-    return vault.subject("hold", f"{hold_id}/{recording_id}")
+    """Return what a recording's data key is wrapped for while a hold keeps it; its name is that of the key leaf."""
+    return vault.subject("hold", f"{hold_id} {recording_id}")
 
 
 def delete_tokens(connection: Connection, day: date, recording_id: UUID) -> None:
@@ -373,7 +373,8 @@ def to_date(ordinal: int) -> date:
         raise StorageError("The catalog holds a date that is none.", advice="Rebuild it from the objects.") from None
 
 
-def _row(written: WrittenRecord) -> dict[str, object]:
+def to_row(written: WrittenRecord) -> dict[str, object]:
+    """Return the row that follows from a record, save what holds add to it."""
     return {**_clear_columns(written.record), "record_object": written.path, "record": written.envelope}
 
 

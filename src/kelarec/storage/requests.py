@@ -81,7 +81,7 @@ class Requests:
 
     def insert(self, connection: Connection, written: WrittenRequest) -> None:
         """Make the row of a request."""
-        connection.execute(insert(tables.requests).values(_row(written)))
+        connection.execute(insert(tables.requests).values(to_row(written)))
 
     def replace(self, connection: Connection, written: WrittenRequest) -> None:
         """Make a newer version the one in force, if the row still holds the revision just before it.
@@ -93,7 +93,7 @@ class Requests:
         replaced = connection.execute(
             update(tables.requests)
             .where(_ROWS.id == record.id.bytes, _ROWS.revision == record.revision - 1)
-            .values(_row(written))
+            .values(to_row(written))
         ).rowcount
         if not replaced:
             raise ChangedMeanwhileError(f"The request {record.id} was changed meanwhile.")
@@ -135,7 +135,8 @@ class Requests:
         return record
 
 
-def _row(written: WrittenRequest) -> dict[str, object]:
+def to_row(written: WrittenRequest) -> dict[str, object]:
+    """Return the row that follows from a version of a request."""
     return {**_clear_columns(written.record), "request_object": written.path, "request": written.envelope}
 
 

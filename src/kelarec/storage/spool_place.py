@@ -12,7 +12,6 @@ from typing import Final, Protocol
 from uuid import UUID
 
 from kelarec.errors import SpoolError, SpoolMismatchError
-from kelarec.storage.places import Place
 from kelarec.storage.spool_files import FolderFiles, MemoryFiles, SpoolFiles
 from kelarec.storage.spool_frames import file_header
 from kelarec.storage.wrapping import Randomness
@@ -89,12 +88,3 @@ class FolderSpoolPlace:
                 files = FolderFiles.take_over(folder)
                 if files is not None:
                     yield files
-
-
-def open_spool(place: Place | None, archive_id: UUID, randomness: Randomness) -> SpoolPlace | None:
-    """Return the spool of an archive in a folder, or None if it has no place for one.
-
-    Raises:
-        SpoolMismatchError, SpoolError: As `FolderSpoolPlace`.
-    """
-    return None if place is None else FolderSpoolPlace(place.folder, archive_id, randomness)

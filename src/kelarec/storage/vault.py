@@ -1,12 +1,14 @@
 """The vault: the objects, keys and catalog of one archive, and the clock and randomness they work with."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
+from typing import Final
 from uuid import UUID
 
 from attrs import Factory, field, frozen
 
 from kelarec.domain.instants import to_utc
+from kelarec.domain.staff import Directory
 from kelarec.domain.uuid7 import RANDOM_BYTES, uuid7
 from kelarec.storage.engine import Database
 from kelarec.storage.envelopes import Subject, make_data_key, open_document, seal_document
@@ -16,6 +18,7 @@ from kelarec.storage.tokens import IndexKeys
 from kelarec.storage.wrapping import Randomness
 
 Clock = Callable[[], datetime]
+_PIECES_WITH_REVISION: Final = 3
 
 
 @frozen
@@ -25,6 +28,7 @@ class Vault:
     Attributes:
         clock: Gives the present as an aware instant.
         randomness: Gives so many random bytes.
+        directory: Where staff are known, or None if the archive keeps them itself.
         index_keys: Makes the tokens that recordings are found by.
     """
 
@@ -34,6 +38,7 @@ class Vault:
     database: Database = field(repr=False)
     clock: Clock = field(repr=False)
     randomness: Randomness = field(repr=False)
+    directory: Directory | None = field(default=None, repr=False)
     index_keys: IndexKeys = field(
         init=False, repr=False, eq=False, default=Factory(lambda self: IndexKeys(self.keyring), takes_self=True)
     )
@@ -65,7 +70,21 @@ class Vault:
             ObjectExistsError: There is an object of that name.
             StorageError: The medium refuses.
         """
-        data_key = make_data_key(self.keyring, STANDING, subject, self.randomness)
+        return self._write(path, STANDING, subject, content)
+
+    def write_until(self, day: date, path: str, subject: Subject, content: bytes) -> bytes:
+        """Write a document that is kept through a date as a sealed object, and return the envelope.
+
+        Raises:
+            KeyUnavailableError: The date is over.
+            ObjectExistsError: There is an object of that name.
+            StorageError: The medium refuses.
+        """
+        self.keyring.get_or_make(day, self.now())
+        return self._write(path, day.isoformat(), subject, content)
+
+    def _write(self, path: str, key_id: str, subject: Subject, content: bytes) -> bytes:
+        data_key = make_data_key(self.keyring, key_id, subject, self.randomness)
         envelope = seal_document(data_key, subject, content)
         self.objects.write(path, [envelope])
         return envelope
@@ -78,3 +97,9 @@ class Vault:
             KeyUnavailableError: Its key was destroyed or is missing.
         """
         return open_document(self.keyring, subject, envelope)[1]
+
+
+def get_revision(path: str) -> int:
+    """Return the revision that the name of an object tells, ``<word>-<revision>-<random>``, or 0 if it tells none."""
+    pieces = path.rpartition("/")[2].split("-")
+    return int(pieces[1]) if len(pieces) == _PIECES_WITH_REVISION and pieces[1].isdigit() else 0

@@ -7,6 +7,7 @@ from kelarec.domain.codes import Direction, Kind
 from kelarec.domain.contact import Contact
 from kelarec.domain.people import Address, EmailAddress, Person, PhoneNumber, StaffId
 from kelarec.testing._domain_strategies import identity_codes, instants
+from kelarec.testing._register_strategies import labels, registers
 from kelarec.testing.builders import make_contact
 
 __all__ = [
@@ -16,8 +17,10 @@ __all__ = [
     "email_addresses",
     "identity_codes",
     "instants",
+    "labels",
     "persons",
     "phone_numbers",
+    "registers",
     "staff_ids",
 ]
 
@@ -75,6 +78,7 @@ def contacts(draw: st.DrawFn) -> Contact:
         support_expert_id=draw(st.none() | staff_ids()) if kind.is_support else None,
         others=tuple(draw(st.lists(persons(), max_size=2))),
         matter=draw(st.none() | st.integers(1, 9999).map(lambda number: f"KELA-2026-{number}")),
+        unit=draw(st.none() | st.integers(1, 99).map(lambda number: f"unit-{number}")),
     )
 
 

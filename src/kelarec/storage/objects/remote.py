@@ -1,12 +1,21 @@
 """Objects on a server: retries, whole-or-nothing and no overwriting, once for every remote backend."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import posixpath
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 from itertools import islice
 from typing import TypeVar
 
-from kelarec.errors import ForkedError, KelarecError, ObjectNotFoundError, StorageError, UnreachableError
+from kelarec.errors import (
+    ForkedError,
+    KelarecError,
+    ObjectExistsError,
+    ObjectNotFoundError,
+    StorageError,
+    UnreachableError,
+)
 from kelarec.storage.objects.contract import OneByOne, run_ahead
 from kelarec.storage.objects.requests import Part, Requests, already_there, iter_parts, not_there
 from kelarec.storage.objects.retries import Retries, never_settled
@@ -86,6 +95,23 @@ class RemoteObjects(OneByOne):
             lambda: self._requests.put(path, content, is_new=False),
             is_settled=lambda: self._is_written(path, whole, must_be_ours=False),
         )
+
+    def write_many(self, objects: Mapping[str, bytes]) -> None:
+        """See `ObjectPlace.write_many`; what is there is asked once for all."""
+        for path in objects:
+            _require_name(path)
+        there = set(self.iter_paths(posixpath.commonpath([posixpath.dirname(path) for path in objects] or [""])))
+
+        def put(path: str) -> None:
+            whole = Part(0, 0, objects[path], is_last=True)
+            with suppress(ObjectExistsError):
+                self._ask(
+                    f"The object {path} cannot be written",
+                    lambda: self._requests.put(path, whole.content, is_new=True),
+                    is_settled=lambda: self._is_written(path, whole),
+                )
+
+        deque(run_ahead(put, (path for path in objects if path not in there), None), maxlen=0)
 
     def delete(self, path: str) -> None:
         """See `ObjectPlace.delete`."""

@@ -164,6 +164,18 @@ class ObjectPlaceSuite:
         with pytest.raises(ObjectNotFoundError):
             list(place.read_many(["other", paths[0]]))
 
+    def test_many_are_written_at_once(self, place: ObjectPlace) -> None:
+        """What is there already stays as it is, what is not is written; replaced, each holds the new content."""
+        place.write("days/03", [b"first"])
+        place.write_many({f"days/{number:02}": b"second" for number in range(12)})
+        expected = {f"days/{number:02}": b"first" if number == 3 else b"second" for number in range(12)}
+        assert dict(place.read_many(expected)) == expected
+        place.replace_many({"days/03": b"third", "days/12": b"third"})
+        assert dict(place.read_many(["days/03", "days/12"])) == {"days/03": b"third", "days/12": b"third"}
+        place.write_many({})
+        place.delete_unfinished("days/0")
+        assert list(place.iter_paths("days")) == [f"days/{number:02}" for number in range(13)]
+
     def test_replacing_is_whole(self, place: ObjectPlace) -> None:
         """A pointer is made or replaced, and is then the new one, shorter or longer."""
         for content in (b"first", b"second, longer", b"", b"3"):

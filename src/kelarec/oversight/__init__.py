@@ -1,0 +1,1 @@
+"""Watching over an archive: rebuild, comparison of what its sides say."""
