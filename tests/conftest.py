@@ -76,7 +76,12 @@ class Disk:
         """The root key's file."""
         return self.folder / "root.key"
 
-    def create(self, register: Register | None = None) -> Archive:
+    @property
+    def spool(self) -> Path:
+        """Where takes lie while they go on, in an archive that has a spool."""
+        return self.folder / "spool"
+
+    def create(self, register: Register | None = None, *, spool: bool = False) -> Archive:
         """Make the root key, if there is none yet, and a new archive."""
         if not self.root_key.exists():
             create_key_file(self.root_key)
@@ -84,17 +89,20 @@ class Disk:
             objects=Place(self.objects, "FI"),
             keys=Place(self.keys, "FI"),
             root_key=f"keyfile:{self.root_key}",
+            spool=Place(self.spool, "FI") if spool else None,
             register=register or kela_register(contact_point="Registry office"),
             catalog=self.catalog_place,
             clock=self.clock,
         )
 
-    def open(self) -> Archive:
+    def open(self, *, spool: bool = False, spool_limit: int | None = None) -> Archive:
         """Open the archive anew."""
         return Archive.open(
             objects=Place(self.objects, "FI"),
             keys=Place(self.keys, "FI"),
             root_key=f"keyfile:{self.root_key}",
+            spool=Place(self.spool, "FI") if spool else None,
+            spool_limit=spool_limit,
             catalog=self.catalog_place,
             clock=self.clock,
         )
@@ -139,6 +147,13 @@ def kelarec_archive(
 def disk_archive(disk: Disk) -> Iterator[Archive]:
     """A new archive on disk."""
     with disk.create() as archive:
+        yield archive
+
+
+@pytest.fixture
+def spooled_archive(disk: Disk) -> Iterator[Archive]:
+    """A new archive on disk that has a spool."""
+    with disk.create(spool=True) as archive:
         yield archive
 
 

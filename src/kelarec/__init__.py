@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from kelarec.domain.subject_request import RequestKind as RequestKind
     from kelarec.domain.subject_request import RestrictionRequest as RestrictionRequest
     from kelarec.domain.subject_request import SubjectRequest as SubjectRequest
+    from kelarec.domain.take import AudioForm as AudioForm
+    from kelarec.domain.take import Codec as Codec
     from kelarec.errors import KelarecError as KelarecError
     from kelarec.notice.kela import kela_register as kela_register
     from kelarec.notice.toml_form import load_register as load_register
@@ -85,6 +87,7 @@ _HOMES = {
         "RestrictionRequest",
         "SubjectRequest",
     ),
+    "kelarec.domain.take": ("AudioForm", "Codec"),
     "kelarec.errors": ("KelarecError",),
     "kelarec.notice.kela": ("kela_register",),
     "kelarec.notice.toml_form": ("load_register",),

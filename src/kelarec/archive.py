@@ -48,6 +48,7 @@ from kelarec.storage.places import Place
 from kelarec.storage.residency import NOTHING_DECLARED, Declarations
 from kelarec.storage.roots import LocalRootKey, RootKey, Secrets
 from kelarec.storage.source import Source, new_catalog
+from kelarec.storage.spool_place import MemorySpoolPlace
 from kelarec.storage.vault import Clock, Vault
 from kelarec.storage.wrapping import KEY_BYTES, Randomness
 
@@ -97,7 +98,8 @@ class Archive(AbstractContextManager["Archive"]):
         self.register = register
         self.audit = AuditLog(vault, register, witnesses)
         self.staff = Staff(vault, self.audit, register)
-        self.capture = Capture(vault, self.audit, register)
+        spool = MemorySpoolPlace() if source is None else source.open_spool(vault.archive_id, vault.randomness)
+        self.capture = Capture(vault, self.audit, register, spool, None if source is None else source.spool_limit)
         self.retention = Retention(vault, self.audit, register)
         self.rights = Rights(vault, self.audit, register)
         self.restrictions = Restrictions(vault, self.audit)
@@ -151,6 +153,8 @@ class Archive(AbstractContextManager["Archive"]):
         register: Register,
         secrets: Secrets | None = None,
         catalog: Place | None = None,
+        spool: Place | None = None,
+        spool_limit: int | None = None,
         credentials: Credentials = no_credentials,
         residency: Declarations = NOTHING_DECLARED,
         witnesses: Sequence[Witness] = (),
@@ -171,6 +175,8 @@ class Archive(AbstractContextManager["Archive"]):
             secrets: Is called with ``passphrase`` or ``pin`` when the root key needs one, and returns it.
             catalog: ``sqlite:///path`` or ``postgresql+psycopg://…`` (`kelarec[postgres]`); a SQLite file beside the
                 objects' folder if none is given.
+            spool: A folder of this machine for takes while they go on; without one none can begin.
+            spool_limit: Bytes that the spool may take, at about; as much as its disk has room for if none are given.
             credentials: Gives what opens a remote place, as keyword arguments of its fsspec file system; without it
                 the environment does, as each provider's own tools have it.
             residency: Where servers lie that no provider tells of.
@@ -185,12 +191,13 @@ class Archive(AbstractContextManager["Archive"]):
             UnknownSchemeError, MissingExtraError: Nothing knows a place's scheme, or its extra is not installed.
             PlaceNotFoundError, UnreachableError, CredentialsRefusedError: A bucket is not there, or a server does not
                 answer or does not let in.
-            PlaceOverlapError: Keys and objects, or the catalog and the keys, lie in one another.
+            PlaceOverlapError: Keys and objects, the catalog and the keys, or the spool and either, lie in one another.
+            SpoolMismatchError: The spool is another archive's.
             ArchiveExistsError: A place is not empty.
             RootKeyError: The root key cannot be had.
             StorageError: A place refuses. Nothing half-made stays behind.
         """
-        source = Source(objects, keys, root_key, secrets, credentials, residency)
+        source = Source(objects, keys, root_key, secrets, credentials, residency, spool, spool_limit)
         catalog = source.place_catalog(catalog)
         root = source.load_root(randomness)
         with new_catalog(catalog), source.new_places(randomness) as (store, key_place):
@@ -217,6 +224,8 @@ class Archive(AbstractContextManager["Archive"]):
         root_key: str,
         secrets: Secrets | None = None,
         catalog: Place | None = None,
+        spool: Place | None = None,
+        spool_limit: int | None = None,
         credentials: Credentials = no_credentials,
         residency: Declarations = NOTHING_DECLARED,
         witnesses: Sequence[Witness] = (),
@@ -235,9 +244,10 @@ class Archive(AbstractContextManager["Archive"]):
             KeyPlaceMismatchError, WrongRootKeyError: The keys are not those of this archive.
             RootKeyUnreadableError, RootKeyUnreachableError, MissingExtraError: The root key cannot be had.
             CatalogError: The catalog is missing, damaged or another archive's.
+            SpoolMismatchError: The spool is another archive's.
             IntegrityError: Something was altered.
         """
-        source = Source(objects, keys, root_key, secrets, credentials, residency)
+        source = Source(objects, keys, root_key, secrets, credentials, residency, spool, spool_limit)
         database = open_database(source.place_catalog(catalog), must_exist=True)
         vault = source.open(database, clock, randomness, directory)
         try:
@@ -258,6 +268,8 @@ class Archive(AbstractContextManager["Archive"]):
         root_key: str,
         secrets: Secrets | None = None,
         catalog: Place | None = None,
+        spool: Place | None = None,
+        spool_limit: int | None = None,
         credentials: Credentials = no_credentials,
         residency: Declarations = NOTHING_DECLARED,
         executor: Executor | None = None,
@@ -282,7 +294,7 @@ class Archive(AbstractContextManager["Archive"]):
             CatalogMismatchError: Another rebuild took over meanwhile.
             ArchiveNotFoundError, KeyPlaceMismatchError, RootKeyError, StorageError: As `open`.
         """
-        source = Source(objects, keys, root_key, secrets, credentials, residency)
+        source = Source(objects, keys, root_key, secrets, credentials, residency, spool, spool_limit)
         catalog = source.place_catalog(catalog)
         source.open_bare().database.close()  # what is wrong with objects or keys shows before a catalog is made
         vault = source.open(open_database(catalog, must_exist=None), clock, randomness, directory)
@@ -299,8 +311,10 @@ class Archive(AbstractContextManager["Archive"]):
     ) -> "Archive":
         """Make a new catalog from the objects beside this one, which is refused from then on, and open the archive.
 
-        This archive is closed at the end; no log entry is lost, since its catalog can still be read. The new one lies
-        at an empty place, or in memory if the archive does. Executor and progress are as for `rebuild_lost`.
+        This archive is closed at the end; no log entry is lost, since its catalog can still be read. Takes that are
+        live are sealed in as cut before; what cannot be is left for `capture.recover` of the new archive. The new
+        catalog lies at an empty place, or in memory if the archive does. Executor and progress are as for
+        `rebuild_lost`.
 
         Raises:
             InvalidValueError: No place is given for the catalog of an archive that does not live in memory.
@@ -309,6 +323,7 @@ class Archive(AbstractContextManager["Archive"]):
         self._require_open()
         self.audit.require_in_charge()
         self.audit.require_may(by, Act.REBUILD)
+        self.capture.close()
         if self._source is not None:
             if catalog is None:
                 raise InvalidValueError("The new catalog has no place.", advice="Give an empty one as catalog.")
@@ -447,6 +462,7 @@ class Archive(AbstractContextManager["Archive"]):
             return
         self._is_closed = True
         try:
+            self.capture.close()
             self.audit.write(self.audit.new_entry(EntryKind.ARCHIVE_CLOSED, _HERE))
             self.audit.close()
         finally:

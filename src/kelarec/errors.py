@@ -97,6 +97,27 @@ class UnreadableAudioError(InvalidValueError):
     default_advice = "Store a whole WAV file: PCM, G.711 A-law or µ-law."
 
 
+class CodecMismatchError(InvalidValueError):
+    """The bytes of a take are of another codec than the one it was begun with."""
+
+    code = "codec-mismatch"
+    default_advice = "Begin the take with the form in which the sound comes."
+
+
+class OutOfOrderError(InvalidValueError):
+    """A chat message was sent before the one that came in before it."""
+
+    code = "out-of-order"
+    default_advice = "Say messages in the order in which they were sent."
+
+
+class ContactTakenError(InvalidValueError):
+    """A contact is being taken already."""
+
+    code = "contact-taken"
+    default_advice = "Use the take that is live, or finish it first."
+
+
 class Fault(NamedTuple):
     """One thing that is wrong in a document.
 
@@ -369,10 +390,58 @@ class FormatTooNewError(StorageError):
     default_advice = "Upgrade kelarec; nothing was changed."
 
 
+class SpoolError(StorageError):
+    """The spool cannot be used as asked."""
+
+    code = "spool"
+
+
+class NoSpoolError(SpoolError):
+    """A live take was to begin in an archive that was opened without a spool."""
+
+    code = "no-spool"
+    default_advice = "Name one when the archive is created or opened: spool=Place('/var/spool/kelarec', 'FI')."
+
+
+class SpoolFullError(SpoolError):
+    """The spool can take no more for now; what it took before is safe, what was offered was not taken."""
+
+    code = "spool-full"
+    default_advice = "Make room in the spool, or let the store come back; the take goes on by itself."
+
+
+class SpoolMismatchError(SpoolError):
+    """A spool holds the takes of another archive."""
+
+    code = "spool-mismatch"
+    default_advice = "Give each archive a spool of its own; nothing was changed."
+
+
+class SpooledError(StorageError):
+    """The content of a recording is still in the spool, so nobody can open it yet."""
+
+    code = "spooled"
+    default_advice = "Try again once the take has ended and the store answers."
+
+
 class ClosedError(KelarecError, ValueError):
     """An archive, session or reader is used after its end."""
 
     code = "closed"
+
+
+class TakeEndedError(ClosedError):
+    """A take was written, or told something, after its end."""
+
+    code = "take-ended"
+    default_advice = "Begin another take of the contact: it becomes the next piece."
+
+
+class TakePausedError(ClosedError):
+    """A take was written while it is paused; what was offered was not taken."""
+
+    code = "take-paused"
+    default_advice = "Resume the take first."
 
 
 class ForkedError(KelarecError, RuntimeError):
@@ -433,6 +502,13 @@ class IntegrityError(KelarecError, ValueError):
 
     code = "integrity"
     default_advice = "Keep the damaged object for examination and restore it from a replica."
+
+
+class SpoolDamagedError(IntegrityError):
+    """What the spool holds of a take is not what was written to it."""
+
+    code = "spool-damaged"
+    default_advice = "What is whole from the beginning on is kept and says that it was cut; examine the disk."
 
 
 class KeyCopiesDifferError(IntegrityError):

@@ -9,6 +9,7 @@ from attrs import evolve, frozen
 
 from kelarec.access.changing import replace_record
 from kelarec.access.gate import Gate
+from kelarec.access.picking import pick_original
 from kelarec.access.reader import AudioReader
 from kelarec.audit.entries import EntryKind
 from kelarec.audit.log import AuditLog
@@ -21,7 +22,6 @@ from kelarec.errors import InvalidValueError
 from kelarec.media.masking import mask_chat
 from kelarec.media.wav_masks import silence_wav
 from kelarec.storage.json_form import from_json, to_json
-from kelarec.storage.recordings import OpenedRecord
 from kelarec.storage.vault import Vault
 
 
@@ -52,6 +52,7 @@ def mask_recording(
     masked_for: str,
     silenced: Sequence[tuple[float, float]],
     words: Iterable[str],
+    part_name: str | None = None,
 ) -> MadeMask:
     """Make a masked copy of a recording for one purpose; an earlier one for that purpose is removed.
 
@@ -59,12 +60,16 @@ def mask_recording(
     person gets (Art. 15(4)), the customer's own names and numbers stay and the others' are masked.
 
     Raises:
-        InvalidValueError: The purpose is undeclared, or intervals are given for a chat, or none for a call.
+        InvalidValueError: The purpose is undeclared, intervals are given for a chat or none for a call, or there are
+            several parts and none is named.
+        SpooledError: The content is still in the spool.
         UnreadableAudioError: An interval does not lie within the recording.
         ChangedMeanwhileError: Somebody else changed the recording in between; nothing was changed.
         DeniedError, ExpiredError, ObjectNotFoundError, IntegrityError: As `Session.open`.
     """
-    opened, original = gate.grant(Act.MASK, recording_id, EntryKind.MASKING_BEGUN, _find_original)
+    opened, original = gate.grant(
+        Act.MASK, recording_id, EntryKind.MASKING_BEGUN, lambda opened: pick_original(opened, part_name)
+    )
     recording, details = opened.record.recording, opened.record.details
     recordings = gate.recordings
     taken: Counter[str] = Counter()
@@ -113,10 +118,6 @@ def mask_recording(
     for each in earlier:
         recordings.remove_part(recording, each)
     return MadeMask(part_name=part.name, masked_for=masked_for, taken=dict(taken), silenced=tuple(silenced))
-
-
-def _find_original(opened: OpenedRecord) -> Part:
-    return next(each for each in opened.record.details.parts if each.masked_for is None)
 
 
 def _known(details: RecordingDetails, spares: tuple[Person | None, ...]) -> dict[str, tuple[Person, ...]]:

@@ -15,6 +15,7 @@ from kelarec.access.disclosing import disclose
 from kelarec.access.finding import Finding, Page
 from kelarec.access.gate import Gate
 from kelarec.access.making_masks import MadeMask, mask_recording
+from kelarec.access.picking import pick_for_handing_out, pick_part
 from kelarec.access.reader import AudioReader, GuardedReader, Heard
 from kelarec.access.selecting import Wanted, select_for_training
 from kelarec.audit.consultations import Consultation, coarsen_ranges, format_ranges, to_consultations
@@ -30,6 +31,7 @@ from kelarec.domain.register import Register
 from kelarec.domain.session_terms import SessionTerms
 from kelarec.domain.staff_acts import Act
 from kelarec.errors import InvalidValueError
+from kelarec.media import wav
 from kelarec.storage import catalog_tables as tables
 from kelarec.storage.disclosures import DisclosureRegister
 from kelarec.storage.json_form import from_json
@@ -109,26 +111,31 @@ class Session(AbstractContextManager["Session"]):
         )
         return mask_details(details) if self._is_masked else details
 
-    def open(self, recording_id: UUID) -> AudioReader:
+    def open(self, recording_id: UUID, *, part: str | None = None) -> AudioReader:
         """Open a call for listening: a seekable binary file of the WAV, with clips.
+
+        Args:
+            recording_id: Which recording.
+            part: Which part, such as ``customer`` or ``transcript``; the sound if there is one part of it.
 
         Raises:
             DeniedError: A clause of the access rule is false, or there is no such recording.
             ExpiredError: Its retention has ended; an open reader raises it too, from that instant on.
-            InvalidValueError: The recording is a chat.
+            InvalidValueError: The recording is a chat, or has several parts of sound and none was named.
+            SpooledError: It is still in the spool.
             ObjectNotFoundError: Its content is missing.
             IntegrityError: The content is not as written.
         """
-        return self._open_call(Act.OPEN, recording_id)
+        return self._open_call(Act.OPEN, recording_id, part)
 
-    def clip(self, recording_id: UUID, *, start: float, stop: float) -> bytes:
+    def clip(self, recording_id: UUID, *, start: float, stop: float, part: str | None = None) -> bytes:
         """Return the seconds from start to stop of a call as a WAV file of its own, and close the call again.
 
         Raises:
             UnreadableAudioError: Start and stop do not lie within the recording; the attempt is in the log.
             DeniedError, ExpiredError, InvalidValueError, ObjectNotFoundError, IntegrityError: As `open`.
         """
-        with self._open_call(Act.CLIP, recording_id) as reader:
+        with self._open_call(Act.CLIP, recording_id, part) as reader:
             return reader.clip(start=start, stop=stop)
 
     def read_chat(self, recording_id: UUID) -> Chat:
@@ -141,29 +148,35 @@ class Session(AbstractContextManager["Session"]):
             ObjectNotFoundError: Its content is missing.
             IntegrityError: The content is not as written.
         """
-        opened, part = self._gate.grant(
-            Act.READ_CHAT, recording_id, EntryKind.CONTENT_OPENED, self._pick("chat", "Use open for a call.")
-        )
+        opened, part = self._gate.grant(Act.READ_CHAT, recording_id, EntryKind.CONTENT_OPENED, self._pick("chat"))
         guard = self._gate.guard(Act.READ_CHAT, opened)
         with self._recordings.open_part(opened, part, guard, GuardedReader) as reader:
             return from_json(reader.read(), Chat)
 
-    def hand_out(self, recording_id: UUID) -> tuple[str, SealedReader]:
+    def hand_out(self, recording_id: UUID, *, part: str | None = None) -> tuple[str, SealedReader]:
         """Open the whole content to be handed out: to the person (Art. 15(3)), or as a disclosure that was registered.
 
-        If there is a copy that was masked for this session's purpose (Art. 15(4)), it is what is handed out.
+        If there is a copy that was masked for this session's purpose (Art. 15(4)), that copy is handed out, and no part
+        without one.
+
+        Args:
+            recording_id: Which recording.
+            part: Which part, if it has several.
 
         Returns:
             The media type, and a seekable binary file: a WAV file, or a chat as JSON.
 
         Raises:
-            DeniedError, ExpiredError, ObjectNotFoundError, IntegrityError: As `open`.
+            DeniedError, ExpiredError, InvalidValueError, SpooledError, ObjectNotFoundError, IntegrityError: As `open`.
         """
-        opened, part = self._gate.grant(
-            Act.HAND_OUT, recording_id, EntryKind.CONTENT_HANDED_OUT, self._pick_for_handing_out
+        opened, found = self._gate.grant(
+            Act.HAND_OUT,
+            recording_id,
+            EntryKind.CONTENT_HANDED_OUT,
+            lambda opened: pick_for_handing_out(opened, part, self.terms.purpose),
         )
         guard = self._gate.guard(Act.HAND_OUT, opened)
-        return part.media_type, self._recordings.open_part(opened, part, guard, GuardedReader)
+        return found.media_type, self._recordings.open_part(opened, found, guard, GuardedReader)
 
     def mask(
         self,
@@ -172,6 +185,7 @@ class Session(AbstractContextManager["Session"]):
         masked_for: str,
         silenced: Sequence[tuple[float, float]] = (),
         words: Iterable[str] = (),
+        part: str | None = None,
     ) -> MadeMask:
         """Make a masked copy of a recording for a purpose; the original never changes. See `mask_recording`.
 
@@ -190,6 +204,7 @@ class Session(AbstractContextManager["Session"]):
             masked_for=masked_for,
             silenced=silenced,
             words=words,
+            part_name=part,
         )
 
     def select(self, wanted: Wanted, *, seed: bytes) -> list[Recording]:
@@ -307,33 +322,21 @@ class Session(AbstractContextManager["Session"]):
         with self._gate.logging_refusals(Act.FIND):
             return Search(terms=terms, **criteria)
 
-    def _open_call(self, act: Act, recording_id: UUID) -> AudioReader:
-        pick = self._pick("audio", "Use read_chat for a chat.")
-        opened, part = self._gate.grant(act, recording_id, EntryKind.CONTENT_OPENED, pick)
+    def _open_call(self, act: Act, recording_id: UUID, name: str | None) -> AudioReader:
+        opened, part = self._gate.grant(act, recording_id, EntryKind.CONTENT_OPENED, self._pick(name))
         reader = self._recordings.open_part(opened, part, self._gate.guard(act, opened), AudioReader)
-        reader.report_to(
-            lambda heard: self._report_heard(recording_id, heard, self._log.write),
-            later=lambda heard: self._report_heard(recording_id, heard, self._log.write_later),
-            refuse=lambda: self._gate.write_denial(Act.CLIP, "clip", recording_id),
-        )
+        if part.media_type == wav.MEDIA_TYPE:  # of other forms nobody can tell which seconds were read
+            reader.report_to(
+                lambda heard: self._report_heard(recording_id, heard, self._log.write),
+                later=lambda heard: self._report_heard(recording_id, heard, self._log.write_later),
+                refuse=lambda: self._gate.write_denial(Act.CLIP, "clip", recording_id),
+            )
         self._readers = [*(each for each in self._readers if not each.closed), reader]
         return reader
 
-    def _pick(self, name: str, advice: str) -> Callable[[OpenedRecord], Part]:
+    def _pick(self, name: str | None) -> Callable[[OpenedRecord], Part]:
         masked_for = self.terms.purpose if self._is_masked else None
-
-        def pick(opened: OpenedRecord) -> Part:
-            part = opened.record.details.find_part(name, masked_for=masked_for)
-            if part is None:
-                raise InvalidValueError(f"The recording has no part {name}.", advice=advice)
-            return part
-
-        return pick
-
-    def _pick_for_handing_out(self, opened: OpenedRecord) -> Part:
-        parts = opened.record.details.parts
-        masked = [each for each in parts if each.masked_for == self.terms.purpose]
-        return (masked or [each for each in parts if each.masked_for is None])[0]
+        return lambda opened: pick_part(opened, name, masked_for=masked_for)
 
     def _report_heard(self, recording_id: UUID, heard: Heard, write: Callable[[Entry], None]) -> None:
         if heard:

@@ -23,7 +23,10 @@ class EntryKind(StrEnum):
     ARCHIVE_OPENED = "archive-opened"
     ARCHIVE_CLOSED = "archive-closed"
     STAFF_ENROLLED = "staff-enrolled"
+    RECORDING_BEGUN = "recording-begun"
     RECORDING_STORED = "recording-stored"
+    RECORDING_AMENDED = "recording-amended"
+    RECORDING_ABANDONED = "recording-abandoned"
     STAFF_CHANGE_PROPOSED = "staff-change-proposed"
     STAFF_CHANGE_REJECTED = "staff-change-rejected"
     SESSION_BEGUN = "session-begun"
@@ -64,6 +67,7 @@ WITHOUT_HASHES: Final = frozenset(
         EntryKind.ARCHIVE_CREATED,
         EntryKind.ARCHIVE_OPENED,
         EntryKind.ARCHIVE_CLOSED,
+        EntryKind.RECORDING_BEGUN,
         EntryKind.SESSION_BEGUN,
         EntryKind.SESSION_ENDED,
         EntryKind.LOOKED_UP,

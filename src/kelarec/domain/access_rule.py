@@ -156,7 +156,7 @@ def _is_before_its_end(asked: _Asked, recording: Recording, _: RecordingDetails)
 
 
 def _may_be_used(asked: _Asked, recording: Recording, _: RecordingDetails) -> bool:
-    if recording.state is State.KEPT:
+    if recording.state is not State.RESTRICTED:
         return True
     use, purpose = asked.terms.restricted_use, asked.terms.purpose
     if use is None or asked.is_masked:

@@ -46,6 +46,7 @@ class State(StrEnum):
 
     KEPT = "kept"
     RESTRICTED = "restricted"
+    SPOOLED = "spooled"
 
 
 def to_kind(code: str) -> Kind:

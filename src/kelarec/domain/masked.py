@@ -21,7 +21,7 @@ def mask_details(details: RecordingDetails) -> RecordingDetails:
         matter=None,
         unit=None,
     )
-    return evolve(details, contact=contact, restriction=None)
+    return evolve(details, contact=contact, transfers=(), restriction=None)
 
 
 def mask_recording_facts(recording: Recording) -> Recording:

@@ -13,6 +13,7 @@ from kelarec.domain.contact import Contact
 from kelarec.domain.free_text import require_impersonal, require_text
 from kelarec.domain.instants import end_of, helsinki_date, to_utc
 from kelarec.domain.people import StaffId
+from kelarec.domain.take import Cut, Gap, Marker, Transfer
 from kelarec.errors import EndBeforeStartError
 
 SEALING: Final = "cobblestone-256"
@@ -32,7 +33,7 @@ class Recording:
         kept_through: The last Helsinki date on which it is kept (notice, section 9).
         register_version: The version of the notice it was made under.
         adviser_id: Which adviser took part.
-        state: Kept, or restricted to storage (Art. 18).
+        state: Kept, restricted to storage (Art. 18), or spooled: still being taken, or not yet sealed into the archive.
 
     Raises:
         NaiveInstantError: An instant has no time zone.
@@ -77,7 +78,8 @@ class Part:
     """One piece of a recording's content.
 
     Attributes:
-        name: ``audio`` or ``chat``; of a masked copy ``masked-audio-2``, with the revision that it came with.
+        name: ``audio`` or ``chat``, the name of a party such as ``customer``, or ``transcript``; of a masked copy
+            ``masked-audio-2``, with the revision that it came with.
         media_type: Such as ``audio/wav``.
         length: Bytes of plaintext.
         object_name: The random name of the sealed object.
@@ -131,7 +133,14 @@ class RecordingDetails:
         contact: The contact as the contact centre told it.
         categories: The register's codes of the data categories that are known to occur.
         source: Who gave the information (notice, section 6): ``customer``, or ``adviser`` in support contacts.
-        parts: The pieces of content, and masked copies of them.
+        parts: The pieces of content, and masked copies of them; none while the recording is spooled.
+        gaps: When the contact went on and was not recorded, and why.
+        markers: Places that somebody wants to find again.
+        transfers: To whom the contact was handed on.
+        cut: Until when the recording goes and why, if it ends before the contact did.
+        linked_to: The recording it belongs to, such as the call during which support was consulted.
+        piece: Counts the recordings of one contact that was cut and taken again, from 1.
+        continues: The recording of the piece before this one.
         training_plans: The matters of the training plans that it was selected for.
         restriction: Why it may only be stored, if that is so.
     """
@@ -139,6 +148,13 @@ class RecordingDetails:
     contact: Contact = field(validator=instance_of(Contact), repr=False)
     categories: frozenset[str] = field(default=frozenset(), converter=to_codes)
     parts: tuple[Part, ...] = field(validator=deep_iterable(instance_of(Part)))
+    gaps: tuple[Gap, ...] = field(default=(), validator=deep_iterable(instance_of(Gap)))
+    markers: tuple[Marker, ...] = field(default=(), validator=deep_iterable(instance_of(Marker)))
+    transfers: tuple[Transfer, ...] = field(default=(), validator=deep_iterable(instance_of(Transfer)))
+    cut: Cut | None = field(default=None, validator=optional(instance_of(Cut)))
+    linked_to: UUID | None = field(default=None, validator=optional(instance_of(UUID)))
+    piece: int = field(default=1, validator=[instance_of(int), ge(1)])
+    continues: UUID | None = field(default=None, validator=optional(instance_of(UUID)))
     training_plans: frozenset[str] = field(default=frozenset(), converter=_to_plans)
     restriction: Restriction | None = field(default=None, validator=optional(instance_of(Restriction)))
 

@@ -19,7 +19,8 @@ _USUAL_HEADER: Final = 4 * 1024
 _CODECS: Final = {1: "PCM", 6: "G.711 A-law", 7: "G.711 µ-law"}
 _SHORTEST_FMT: Final = 16
 _CHUNK_HEADER: Final = 8
-_UNKNOWN_LENGTHS: Final = {0, 0xFFFFFFFF}
+_OPEN: Final = 0xFFFFFFFF
+_UNKNOWN_LENGTHS: Final = {0, _OPEN}
 
 
 @frozen
@@ -120,6 +121,14 @@ def _parse_fmt(body: bytes) -> tuple[int, int, int, int, int]:
 
 def write_wav(form: WavFormat, samples: bytes) -> bytes:
     """Return a WAV file of samples in a given format."""
+    return write_wav_header(form, len(samples)) + samples + b"\0" * (len(samples) % 2)
+
+
+def write_wav_header(form: WavFormat, length: int) -> bytes:
+    """Return what stands before so many bytes of samples; an odd number of them is followed by a zero byte.
+
+    A file beyond 4 GiB, which no such header can tell of, is left open.
+    """
     fmt = struct.pack(
         "<HHIIHH",
         form.tag,
@@ -131,12 +140,11 @@ def write_wav(form: WavFormat, samples: bytes) -> bytes:
     )
     chunks = [(b"fmt ", fmt)]
     if form.tag != 1:
-        chunks = [(b"fmt ", fmt + b"\0\0"), (b"fact", struct.pack("<I", len(samples) // form.frame_bytes))]
-    chunks.append((b"data", samples))
-    body = b"".join(
-        name + struct.pack("<I", len(content)) + content + b"\0" * (len(content) % 2) for name, content in chunks
-    )
-    return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WAVE" + body
+        chunks = [(b"fmt ", fmt + b"\0\0"), (b"fact", struct.pack("<I", min(length // form.frame_bytes, _OPEN)))]
+    before = b"WAVE" + b"".join(name + struct.pack("<I", len(content)) + content for name, content in chunks)
+    whole = len(before) + _CHUNK_HEADER + length + length % 2
+    told, announced = (whole, length) if whole < _OPEN else (_OPEN, _OPEN)
+    return b"RIFF" + struct.pack("<I", told) + before + b"data" + struct.pack("<I", announced)
 
 
 def read_format(file: BinaryIO) -> WavFormat:

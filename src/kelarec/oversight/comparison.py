@@ -10,7 +10,16 @@ from sqlalchemy import Table
 
 from kelarec.errors import ObjectNotFoundError
 from kelarec.oversight.difference import Difference, DifferenceKind, damaged_part, unreadable
-from kelarec.oversight.subjects import Failure, Opened, Reason, find_end, find_hashes, is_erased, read_subject
+from kelarec.oversight.subjects import (
+    Failure,
+    Opened,
+    Reason,
+    find_end,
+    find_hashes,
+    is_erased,
+    is_spooled,
+    read_subject,
+)
 from kelarec.storage.object_kinds import ObjectKind, Row, Subject, Version, get_kind
 from kelarec.storage.recordings import to_date
 from kelarec.storage.tokens import token_range
@@ -58,6 +67,8 @@ def compare(vault: Vault, claim: Claim, today: date) -> Iterator[Difference]:
             return
     if not opened.versions and is_erased(vault, claim.telling):
         return  # its key leaf was destroyed before its day: what remains of it is noise
+    if is_spooled(vault, opened, claim.row, claim.telling):
+        return  # its record lies in the row and the spool alone
     claim = _without_dead_tokens(vault, claim)
     comparison = _Comparison(get_kind(claim.subject.kind), opened, claim, told, today)
     lost = tuple(_find_lost(vault, claim))

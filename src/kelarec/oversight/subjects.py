@@ -17,6 +17,7 @@ from kelarec.storage import catalog_tables as tables
 from kelarec.storage.envelopes import read_key_id
 from kelarec.storage.keyring import STANDING
 from kelarec.storage.object_kinds import ObjectKind, Subject, Version, get_kind
+from kelarec.storage.spooled_records import spooled_path
 from kelarec.storage.vault import Vault, get_revision
 
 _Each = TypeVar("_Each")
@@ -137,8 +138,28 @@ def find_end(vault: Vault, rows: Iterable[Mapping[str, Any]]) -> date | None:
 
 
 def is_erased(vault: Vault, rows: Iterable[Mapping[str, Any]]) -> bool:
-    """Tell whether rows of the log tell that a recording's own key leaf was destroyed before its day."""
-    return any(entry.kind is EntryKind.LEAF_DESTROYED and "hold" not in entry.facts for entry in iter_open(vault, rows))
+    """Tell whether rows of the log tell that a recording's own key leaf was destroyed before its day.
+
+    What was abandoned while it was taken is gone, too.
+    """
+    return any(
+        entry.kind is EntryKind.RECORDING_ABANDONED
+        or (entry.kind is EntryKind.LEAF_DESTROYED and "hold" not in entry.facts)
+        for entry in iter_open(vault, rows)
+    )
+
+
+def is_spooled(
+    vault: Vault, opened: Opened, row: Mapping[str, Any] | None, telling: Iterable[Mapping[str, Any]]
+) -> bool:
+    """Tell whether a recording's content is still in the spool: its row says so, and nothing tells that it was stored.
+
+    Of the row alone nobody believes it: whoever edits the catalog could make a recording that is missing look so.
+    """
+    if row is None or row.get("record_object") != spooled_path(opened.subject.name):
+        return False
+    was_stored = any(entry.kind is EntryKind.RECORDING_STORED for entry in iter_open(vault, telling))
+    return not was_stored and not any(version.parts for version in opened.versions)
 
 
 def add_holds(connection: Connection, kind: ObjectKind, subjects: Iterable[Subject]) -> list[Subject]:

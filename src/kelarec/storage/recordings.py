@@ -79,9 +79,8 @@ class Record:
 
     def lift_restriction(self) -> "Record":
         """Return the next version, which may be used again."""
-        return Record(
-            self.revision + 1, evolve(self.recording, state=State.KEPT), evolve(self.details, restriction=None)
-        )
+        state = State.KEPT if self.details.parts else State.SPOOLED
+        return Record(self.revision + 1, evolve(self.recording, state=state), evolve(self.details, restriction=None))
 
 
 @frozen
@@ -200,6 +199,10 @@ class Recordings:
         )
         return [{"token": each, "recording_id": record.recording.id.bytes} for each in found_by]
 
+    def is_held(self, connection: Connection, recording_id: UUID) -> bool:
+        """Whether a hold keeps a recording, and so has wrapped its data key."""
+        return bool(self._review_dates(connection, recording_id))
+
     def _review_dates(self, connection: Connection, recording_id: UUID) -> set[date]:
         rows = execute_now(connection, _FIND_WRAPS, {"wanted": recording_id.bytes})
         return {to_date(row.review_on) for row in rows}
@@ -208,11 +211,14 @@ class Recordings:
         """Remove the object of a part that no record in force names any more."""
         self._vault.objects.delete(f"{_folder(recording.id, recording.recorded_on)}/{part.object_name}")
 
-    def discard(self, recording_id: UUID, recorded_on: date) -> None:
-        """Remove all objects of a recording, the records first: without one it never came to be."""
-        paths = self._vault.objects.iter_paths(_folder(recording_id, recorded_on))
+    def discard(self, recording_id: UUID, recorded_on: date, *, keep: str | None = None) -> None:
+        """Remove all objects of a recording save one, the records first, and what was left unfinished of it."""
+        folder = _folder(recording_id, recorded_on)
+        paths = self._vault.objects.iter_paths(folder)
         for path in sorted(paths, key=lambda path: not path.rpartition("/")[2].startswith("record-")):
-            self._vault.objects.delete(path)
+            if path != keep:
+                self._vault.objects.delete(path)
+        self._vault.objects.delete_unfinished(f"{folder}/")
 
     def find_one(self, connection: Connection, recording_id: UUID) -> OpenedRecord | None:
         """Return the record of a recording, or None if there is none or its key is gone."""

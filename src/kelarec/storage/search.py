@@ -58,7 +58,7 @@ class Search:
         since: Started then or later.
         until: Started before then.
         kept_through: The last day on which it is kept.
-        state: Kept, or restricted.
+        state: Kept, restricted, or still spooled.
 
     Raises:
         InvalidValueError: Nothing is given, or something that is no parsed identifier.

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
+from uuid import UUID
 
 from attrs import field, frozen
 
@@ -28,6 +29,7 @@ from kelarec.storage.opening import SCHEMES, Credentials, new_places, no_credent
 from kelarec.storage.places import Place
 from kelarec.storage.residency import NOTHING_DECLARED, Declarations, require_resident
 from kelarec.storage.roots import RootKey, Secrets, load_root_key
+from kelarec.storage.spool_place import OWNER_FILE, FolderSpoolPlace, SpoolPlace
 from kelarec.storage.vault import Clock, Vault
 from kelarec.storage.wrapping import Randomness
 
@@ -43,6 +45,8 @@ class Source:
         secrets: Gives a passphrase or PIN when the root key asks for it.
         credentials: Gives what opens a remote place.
         declared: What the operator says of where servers lie.
+        spool: A folder of this machine for takes while they go on; none can begin without one.
+        spool_limit: Bytes that it may take, at about.
     """
 
     objects: Place
@@ -51,19 +55,22 @@ class Source:
     secrets: Secrets | None = field(default=None, repr=False)
     credentials: Credentials = field(default=no_credentials, repr=False)
     declared: Declarations = field(default=NOTHING_DECLARED, repr=False)
+    spool: Place | None = None
+    spool_limit: int | None = None
 
     def place_catalog(self, catalog: Place | None) -> Place:
         """Return where the catalog lies, beside a folder of objects if nobody says, once all places are apart.
 
         Raises:
-            PlaceOverlapError: Keys and objects, or the catalog and the keys, lie in one another.
+            PlaceOverlapError: Keys and objects, the catalog and the keys, or the spool and either, lie in one another.
             CatalogError: Nobody says, and the objects lie in no folder.
-            UnknownSchemeError: No database is known for the scheme.
-            NotResidentError, ResidencyUnknownError: The database is elsewhere.
+            UnknownSchemeError: No database is known for the scheme, or the spool is no folder.
+            NotResidentError, ResidencyUnknownError: The database or the spool is elsewhere.
         """
         for place in (self.objects, *to_places(self.keys)):
             place.require_scheme(*SCHEMES)
         require_keys_apart(self.keys, self.objects)
+        self._require_spool()
         catalog = _place_beside(self.objects) if catalog is None else catalog
         require_resident(catalog, what="catalog")
         file = find_catalog_file(catalog)
@@ -71,6 +78,23 @@ class Source:
             for place in to_places(self.keys):
                 require_places_apart(place, Place(file, catalog.country))
         return catalog
+
+    def _require_spool(self) -> None:
+        if self.spool is None:
+            return
+        self.spool.require_scheme("file")
+        require_resident(self.spool, what="spool")
+        for place in (self.objects, *to_places(self.keys)):
+            require_places_apart(self.spool, place)
+
+    def open_spool(self, archive_id: UUID, randomness: Randomness) -> SpoolPlace | None:
+        """Return the spool of the archive, or None if it has no place for one.
+
+        Raises:
+            SpoolMismatchError: The folder is the spool of another archive.
+            SpoolError: The medium refuses.
+        """
+        return None if self.spool is None else FolderSpoolPlace(self.spool.folder, archive_id, randomness)
 
     def load_root(self, randomness: Randomness) -> RootKey:
         """Return the root key.
@@ -89,8 +113,21 @@ class Source:
             StorageError, NotResidentError: As `open_objects`.
         """
         places = [self.objects, *to_places(self.keys)]
-        with new_places(places, lambda place: self._open(place, randomness)) as (store, *copies):
+        opened = new_places(places, lambda place: self._open(place, randomness))
+        with opened as (store, *copies), self._new_spool():
             yield store, join_copies(copies)
+
+    @contextmanager
+    def _new_spool(self) -> Iterator[None]:
+        """Let a spool be made; if the block fails it is nobody's again."""
+        owner = None if self.spool is None else self.spool.folder / OWNER_FILE
+        is_new = owner is not None and not owner.exists()
+        try:
+            yield
+        except BaseException:
+            if owner is not None and is_new:
+                owner.unlink(missing_ok=True)
+            raise
 
     def open(
         self, database: Database, clock: Clock, randomness: Randomness, directory: Directory | None = None

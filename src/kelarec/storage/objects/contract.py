@@ -115,6 +115,8 @@ class ObjectPlace(Protocol):
     def delete_unfinished(self, prefix: str) -> None:
         """Remove what writes that never finished have left of objects whose paths begin so; nobody may write them now.
 
+        A prefix that ends in a slash looks into that folder only, and not at what lies beside it.
+
         Raises:
             StorageError: The medium refuses.
         """

@@ -130,7 +130,8 @@ class FolderObjects(LocalObjects):
         """See `ObjectPlace.delete_unfinished`."""
         start = self._folder / prefix
         with _named(prefix):
-            for folder, beginning in ((start.parent, start.name), (start, "")):
+            beside = [] if prefix.endswith("/") else [(start.parent, start.name)]
+            for folder, beginning in (*beside, (start, "")):
                 with suppress(FileNotFoundError), os.scandir(folder) as entries:
                     for each in entries:
                         if each.name.startswith(beginning) and each.name.endswith(UNFINISHED):
