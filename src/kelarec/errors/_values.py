@@ -1,0 +1,113 @@
+"""Values that cannot be built."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from kelarec.errors._base import KelarecError
+
+
+class InvalidValueError(KelarecError, ValueError):
+    """A value breaks its own rule."""
+
+    code = "invalid-value"
+
+
+class InvalidIdentityCodeError(InvalidValueError):
+    """A personal identity code (henkilötunnus) is not one."""
+
+    code = "invalid-identity-code"
+    default_advice = "Check the code at its source; it is never repeated in an error."
+
+
+class InvalidPhoneNumberError(InvalidValueError):
+    """A telephone number cannot be read as one."""
+
+    code = "invalid-phone-number"
+    default_advice = "Give it in international form, such as +358 20 634 11, or as dialled in Finland."
+
+
+class NaiveInstantError(InvalidValueError):
+    """An instant has no time zone, so nobody can say when it was."""
+
+    code = "naive-instant"
+    default_advice = "Give an aware datetime, such as datetime.now(timezone.utc)."
+
+
+class EndBeforeStartError(InvalidValueError):
+    """Something ends before it starts."""
+
+    code = "end-before-start"
+    default_advice = "Check the clocks of the system that reported the contact."
+
+
+class EmptyContentError(InvalidValueError):
+    """A recording without content was to be stored."""
+
+    code = "empty-content"
+    default_advice = "Report a contact without content as a gap instead of storing it."
+
+
+class LooksLikeIdentifierError(InvalidValueError):
+    """A free text that goes into the log looks like it holds a person's identifier."""
+
+    code = "looks-like-identifier"
+    default_advice = "Use a case reference that does not name a person."
+
+
+class UnreadableAudioError(InvalidValueError):
+    """Audio content is not the WAV file that it should be."""
+
+    code = "unreadable-audio"
+    default_advice = "Store a whole WAV file: PCM, G.711 A-law or µ-law."
+
+
+class CodecMismatchError(InvalidValueError):
+    """The bytes of a take are of another codec than the one it was begun with."""
+
+    code = "codec-mismatch"
+    default_advice = "Begin the take with the form in which the sound comes."
+
+
+class OutOfOrderError(InvalidValueError):
+    """A chat message was sent before the one that came in before it."""
+
+    code = "out-of-order"
+    default_advice = "Say messages in the order in which they were sent."
+
+
+class ContactTakenError(InvalidValueError):
+    """A contact is being taken already."""
+
+    code = "contact-taken"
+    default_advice = "Use the take that is live, or finish it first."
+
+
+class Fault(NamedTuple):
+    """One thing that is wrong in a document.
+
+    Attributes:
+        place: Where, as a path: ``purposes[1].label.sv``.
+        sentence: What is wrong there.
+    """
+
+    place: str
+    sentence: str
+
+
+class RegisterFaultsError(InvalidValueError):
+    """A document does not describe a register.
+
+    Attributes:
+        faults: Every fault: those of single fields in their order, then those between parts.
+    """
+
+    code = "register-faults"
+    default_advice = "Mend each place; nothing was loaded."
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(faults)
+        listed = "".join(f"\n  {place}: {sentence}" for place, sentence in self.faults)
+        super().__init__(f"The document has faults: {len(self.faults)}.{listed}\n")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (RegisterFaultsError, (self.faults,))
