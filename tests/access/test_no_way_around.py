@@ -113,6 +113,13 @@ def _iter_public(value: object) -> Iterator[tuple[str, object]]:
                 yield name, getattr(value, name)
 
 
+def _show(value: object) -> str:
+    try:
+        return repr(value)
+    except Exception as error:  # noqa: BLE001  built from wrong arguments, it may not even show itself
+        return repr(error)
+
+
 def find_marker(value: object, path: str = "result") -> str | None:
     """Return the way along which a marker can be reached from a value, or None."""
     seen: set[int] = set()
@@ -124,7 +131,7 @@ def find_marker(value: object, path: str = "result") -> str | None:
             continue
         seen.add(id(each))
         kept.append(each)  # an id stands for one object only while that lives
-        if _hold(each if isinstance(each, _TEXTS) else repr(each)):
+        if _hold(each if isinstance(each, _TEXTS) else _show(each)):
             return where
         is_dull = isinstance(each, (*_PLAIN, *_TEXTS)) or (callable(each) and not hasattr(each, "__attrs_attrs__"))
         if not is_dull:
@@ -334,7 +341,7 @@ def test_the_walk_finds_what_a_session_gives(marked: Archive, tmp_path: Path) ->
             leak
             for name, call in iter_methods(session)
             if name != "Session.end"
-            for leak in try_out(name, call, pool, 30)
+            for leak in try_out(name, call, pool, 100)
         ]
     found = {leak.split(" ")[0] for leak in leaks}
     print(f"\nwith a session: {sorted(found)}")

@@ -74,5 +74,6 @@ def _only(found: list[Part], opened: OpenedRecord) -> Part:
 def _no_such_part(opened: OpenedRecord) -> InvalidValueError:
     names = ", ".join(each.name for each in opened.record.details.parts)
     return InvalidValueError(
-        "The recording has no such part, or several.", advice=f"Name one of {names}; a chat is had by read_chat."
+        "The recording has no such part, or several.",
+        advice=f"Name one of {names}; a call is had by open, a chat by read_chat.",
     )
