@@ -189,6 +189,7 @@ def test_a_dead_integrator_is_replaced(folder: Path, catalog_url: str) -> None:
     """An integrator killed between any two writes is finished by the next, which writes the same again."""
     log = folder / "archive" / "audit"
     with open_archive(folder, catalog_url) as archive:
+        archive.audit._background.stop()  # it would integrate in between
         append(archive, "a", 300)
         before = {path: path.read_bytes() for path in log.rglob("*") if path.is_file()}
         archive.audit.integrate()
