@@ -290,7 +290,7 @@ def test_bad_terms_begin_no_session(
     assert type(caught.value) is error
     assert caught.value.advice
     assert list_denials(staffed) == [("begin", clause)]
-    assert "928" not in str(list_entries(staffed, EntryKind.DENIED))
+    assert "928F" not in str(list_entries(staffed, EntryKind.DENIED))
 
 
 BAD_USES: Final[dict[str, tuple[str, dict[str, Any], dict[str, Any]]]] = {
