@@ -1,7 +1,7 @@
 """Taking contacts in: finished ones at once, live ones as takes."""
 
 import io
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from typing import BinaryIO, Final
 from uuid import UUID
@@ -13,8 +13,10 @@ from kelarec.audit.log import AuditLog
 from kelarec.capture.admission import Admission
 from kelarec.capture.deposit import Deposit
 from kelarec.capture.live import LiveTakes
+from kelarec.capture.plan import CapturePlan
 from kelarec.capture.recover import Recovered, Recovery
 from kelarec.capture.take import Take
+from kelarec.domain.capture_plan import CaptureDecision, CaptureGap, ExpectedContact
 from kelarec.domain.chat import Chat
 from kelarec.domain.contact import Contact
 from kelarec.domain.people import Actor
@@ -47,8 +49,41 @@ class Capture:
         self._log = log
         self._recordings = Recordings(vault)
         self._admission = Admission(vault, register)
+        self._plan = CapturePlan(vault, log, register)
         self._spool = spool
         self._live = LiveTakes(vault, log, self._admission, spool, spool_limit)
+
+    def decide(self, contact: Contact) -> CaptureDecision:
+        """Return whether a contact is to be recorded, with the rule of the notice that says so (section 5).
+
+        Where a share of a line's contacts is recorded, a keyed hash of the contact id decides, alike on every node.
+        Nothing is recorded by that: the recorder begins a take, or not. A contact that a rule bars cannot be stored;
+        one that is merely out of a share can.
+
+        Raises:
+            KeyUnavailableError, IntegrityError: A share decides, and the key place is not whole.
+        """
+        self._vault.database.require_usable()
+        return self._plan.decide(contact)
+
+    def gaps(self, expected: Iterable[ExpectedContact], *, by: Actor) -> Iterator[CaptureGap]:
+        """Go through those contacts of the contact centre's own list that were to be recorded and have no recording.
+
+        Contacts that the plan does not want are no gaps. A recording that is still spooled counts; one that was erased
+        is gone, so its contact is named. The list is read as the gaps are, some thousands at a time. That it was asked
+        is in the log, and what came of it once the last gap was given.
+
+        Args:
+            expected: What the contact centre knows of, in any order.
+            by: Who asks.
+
+        Raises:
+            DeniedError: No role grants it.
+            InvalidValueError: Something in the list is no `ExpectedContact`.
+            StorageError: The catalog or the key place refuses: it could not be told.
+        """
+        self._vault.database.require_usable()
+        return self._plan.find_gaps(expected, by)
 
     def begin(
         self,
