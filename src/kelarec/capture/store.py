@@ -1,9 +1,8 @@
 """Taking contacts in: finished ones at once, live ones as takes."""
 
-import io
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
-from typing import BinaryIO, Final
+from typing import BinaryIO
 from uuid import UUID
 
 from attrs import evolve
@@ -11,6 +10,7 @@ from attrs import evolve
 from kelarec.audit.entries import EntryKind
 from kelarec.audit.log import AuditLog
 from kelarec.capture.admission import Admission
+from kelarec.capture.content import open_content
 from kelarec.capture.deposit import Deposit
 from kelarec.capture.live import LiveTakes
 from kelarec.capture.plan import CapturePlan
@@ -24,14 +24,10 @@ from kelarec.domain.recording import Recording, RecordingDetails
 from kelarec.domain.register import Register
 from kelarec.domain.staff_acts import Act
 from kelarec.domain.take import AudioForm
-from kelarec.errors import EmptyContentError, InvalidValueError, NoSpoolError, ObjectNotFoundError, SpooledError
-from kelarec.media import wav
-from kelarec.storage.json_form import to_json
+from kelarec.errors import InvalidValueError, NoSpoolError, ObjectNotFoundError, SpooledError
 from kelarec.storage.recordings import Record, Recordings
 from kelarec.storage.spool_place import SpoolPlace
 from kelarec.storage.vault import Vault
-
-_PIECE: Final = 256 * 1024
 
 
 class Capture:
@@ -183,6 +179,7 @@ class Capture:
         ended_at: datetime,
         content: bytes | BinaryIO | Chat,
         by: Actor,
+        media_type: str | None = None,
         categories: frozenset[str] = frozenset(),
     ) -> Recording:
         """Store a finished call or chat; when this returns it is sealed, durable and in the log.
@@ -190,8 +187,10 @@ class Capture:
         Args:
             contact: What is known of it.
             ended_at: When it ended, an aware instant.
-            content: A WAV file, as bytes or as a file at its beginning, or a `Chat`.
+            content: A `Chat`, or audio as bytes or as a binary file at its beginning: WAV; with ``kelarec[audio]`` also
+                FLAC, Ogg or MP3, whose file has to be seekable.
             by: The recorder.
+            media_type: What the sender says it is, such as ``audio/flac``; what it is, is read from the content.
             categories: Which of the register's data categories are known to occur.
 
         Raises:
@@ -200,59 +199,17 @@ class Capture:
                 than five minutes in the future.
             EndBeforeStartError: It ends before it starts.
             EmptyContentError: There is no content.
-            UnreadableAudioError: A call's content is no whole WAV file.
+            UnreadableAudioError: A call's content is no whole audio file.
+            MediaTypeMismatchError: The content is something else than its sender says.
+            MissingExtraError: It is FLAC, Ogg or MP3, and ``kelarec[audio]`` is not installed.
             InvalidValueError: A call comes with messages or a chat with audio, or a category is undeclared.
             DeniedError: A staff member stores without a role that grants it.
             StorageError: A place refuses. Nothing half-written stays behind.
         """
         self._log.require_may(by, Act.STORE)
         recording = self._admission.admit(contact, ended_at=ended_at, categories=categories)
-        source = self._prepare(contact, content)
+        incoming = open_content(content, is_chat=contact.kind.is_chat, declared=media_type)
         deposit = Deposit(self._vault, self._log, recording)
         with self._log.or_discard(deposit.discard):
-            part = deposit.add(source.name, source.media_type, source.iter_pieces())
+            part = deposit.add(incoming.name, incoming.media_type, incoming.iter_pieces(), lambda: incoming.sound)
             return deposit.commit(RecordingDetails(contact=contact, categories=categories, parts=(part,)), by)
-
-    def _prepare(self, contact: Contact, content: bytes | BinaryIO | Chat) -> "_Source":
-        if contact.kind.is_chat:
-            if not isinstance(content, Chat):
-                raise InvalidValueError("A chat's content is messages.", advice="Give a Chat.")
-            return _Source("chat", "application/json", io.BytesIO(to_json(content)))
-        if isinstance(content, Chat):
-            raise InvalidValueError("A call's content is audio.", advice="Give a WAV file.")
-        file = io.BytesIO(content) if isinstance(content, bytes) else content
-        return _Source("audio", wav.MEDIA_TYPE, file)
-
-
-class _Source:
-    """Content on its way in, checked as it passes."""
-
-    def __init__(self, name: str, media_type: str, file: BinaryIO) -> None:
-        self.name = name
-        self.media_type = media_type
-        self._file = file
-
-    def _read_head(self) -> bytes:
-        head = b""
-        while len(head) < wav.LONGEST_HEADER:  # a socket gives less than it is asked for
-            piece = self._file.read(_PIECE)
-            if not isinstance(piece, bytes):
-                raise InvalidValueError("The content is not a binary file.", advice="Open it in binary mode.")
-            if not piece:
-                break
-            head += piece
-        return head
-
-    def iter_pieces(self) -> Iterator[bytes]:
-        """Go through the content once; raises if it is empty or, being audio, no whole WAV file."""
-        head = self._read_head()
-        if not head:
-            raise EmptyContentError("The recording has no content.")
-        form = wav.parse_wav(head) if self.media_type == wav.MEDIA_TYPE else None
-        piece, length = head, 0
-        while piece:
-            length += len(piece)
-            yield piece
-            piece = self._file.read(_PIECE)
-        if form is not None:
-            form.require_whole(length)

@@ -55,10 +55,17 @@ class LooksLikeIdentifierError(InvalidValueError):
 
 
 class UnreadableAudioError(InvalidValueError):
-    """Audio content is not the WAV file that it should be."""
+    """Audio content cannot be read as what it is: it is of an unknown form or codec, or was cut."""
 
     code = "unreadable-audio"
-    default_advice = "Store a whole WAV file: PCM, G.711 A-law or µ-law."
+    default_advice = "Store a whole file: WAV (PCM, G.711 A-law or µ-law), FLAC, Ogg or MP3."
+
+
+class MediaTypeMismatchError(InvalidValueError):
+    """Content is something else than its sender says."""
+
+    code = "media-type-mismatch"
+    default_advice = "Declare what it is, or send what was declared; nothing was stored."
 
 
 class CodecMismatchError(InvalidValueError):
