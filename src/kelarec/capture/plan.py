@@ -79,10 +79,10 @@ class CapturePlan:
                 yield CaptureGap(contact=each.contact, decision=decision, reason=each.reason)
 
     def _without_recording(self, wanted: list[CaptureGap]) -> Iterator[CaptureGap]:
-        found = self._rows.find_recorded((each.contact.contact_id, self._list_days(each.contact)) for each in wanted)
+        found = self._rows.find_recorded((each.contact.contact_id, self.list_days(each.contact)) for each in wanted)
         return (each for each in wanted if each.contact.contact_id not in found)
 
-    def _list_days(self, contact: Contact) -> set[date]:
+    def list_days(self, contact: Contact) -> set[date]:
         """Return the last days kept that its recording may have: two clocks may differ about midnight."""
         at = contact.started_at
         return {self._register.retention.last_day(each) for each in (at - _A_DAY, at, at + _A_DAY)}

@@ -1,7 +1,10 @@
 """Taking contacts in: finished ones at once, live ones as takes."""
 
 from collections.abc import Collection, Iterable, Iterator
+from concurrent.futures import Executor
 from datetime import datetime
+from os import PathLike
+from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID
 
@@ -10,6 +13,7 @@ from attrs import evolve
 from kelarec.audit.entries import EntryKind
 from kelarec.audit.log import AuditLog
 from kelarec.capture.admission import Admission
+from kelarec.capture.bulk_import import FolderImport, Imported, ShowImportProgress
 from kelarec.capture.content import open_content
 from kelarec.capture.deposit import Deposit
 from kelarec.capture.live import LiveTakes
@@ -25,6 +29,7 @@ from kelarec.domain.register import Register
 from kelarec.domain.staff_acts import Act
 from kelarec.domain.take import AudioForm
 from kelarec.errors import InvalidValueError, NoSpoolError, ObjectNotFoundError, SpooledError
+from kelarec.storage.bulk import Reopen
 from kelarec.storage.recordings import Record, Recordings
 from kelarec.storage.spool_place import SpoolPlace
 from kelarec.storage.vault import Vault
@@ -38,8 +43,10 @@ class Capture:
         vault: Vault,
         log: AuditLog,
         register: Register,
+        *,
         spool: SpoolPlace | None = None,
         spool_limit: int | None = None,
+        reopen: Reopen | None = None,
     ) -> None:
         self._vault = vault
         self._log = log
@@ -47,6 +54,7 @@ class Capture:
         self._admission = Admission(vault, register)
         self._plan = CapturePlan(vault, log, register)
         self._spool = spool
+        self._import = FolderImport(vault, log, self._admission, self._plan, reopen)
         self._live = LiveTakes(vault, log, self._admission, spool, spool_limit)
 
     def decide(self, contact: Contact) -> CaptureDecision:
@@ -167,6 +175,41 @@ class Capture:
             ):
                 self._recordings.replace(connection, written)
         return recording
+
+    def import_folder(
+        self,
+        folder: str | PathLike[str],
+        manifest: str | PathLike[str],
+        *,
+        by: Actor,
+        executor: Executor | None = None,
+        progress: ShowImportProgress | None = None,
+    ) -> Imported:
+        """Import existing recordings from a folder, as a manifest of them says.
+
+        All rows and files are checked first: if one has a fault, all faults are told and nothing is imported. A contact
+        that has a recording is not imported again, so an import that was broken off, or killed, is repeated to go on.
+        One import at a time works on an archive.
+
+        Args:
+            folder: Where the files lie; none outside it is read.
+            manifest: A CSV (``.csv``) or JSON Lines file (``.jsonl``), a row for each recording.
+            by: Who imports.
+            executor: Does the work, and stays the caller's; threads of this process if none is given. The files and the
+                manifest have to be there for it, too.
+            progress: Is called with how far it is, and how fast, after each hundred rows or so and at the end.
+
+        Raises:
+            ManifestFaultsError: Rows or files have faults, all of which it names; or a file was changed meanwhile.
+            InvalidValueError: The manifest is neither CSV nor JSON Lines, or cannot be read.
+            ImportRunningError: Another import is at work.
+            MissingExtraError: A file is FLAC, Ogg or MP3, and ``kelarec[audio]`` is not installed.
+            DeniedError: A staff member imports without a role that grants it.
+            StorageError: A place refuses; what was imported until then stays, and nothing half-written does.
+        """
+        self._vault.database.require_usable()
+        self._log.require_may(by, Act.STORE)
+        return self._import.run(Path(folder), Path(manifest), by, executor, progress)
 
     def close(self) -> None:
         """Seal what is live as cut and let go of the spool; what cannot be sealed in now stays there."""

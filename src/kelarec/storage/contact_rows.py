@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable
 from datetime import date
 from typing import Final
+from uuid import UUID
 
 from sqlalchemy import Connection, select
 
@@ -35,6 +36,16 @@ class ContactRows:
     def find_recorded_in(self, connection: Connection, contacts: Iterable[tuple[str, Collection[date]]]) -> set[str]:
         """Return what `find_recorded` does, within a transaction."""
         return self._find(connection, self._to_tokens(contacts))
+
+    def find_ids(self, ids: Iterable[UUID]) -> set[UUID]:
+        """Return those of some ids under which the catalog has a recording."""
+        keys = [each.bytes for each in ids]
+        found: set[UUID] = set()
+        with self._vault.database.begin() as connection:
+            for start in range(0, len(keys), _AT_ONCE):
+                wanted = select(_ROWS.id).where(_ROWS.id.in_(keys[start : start + _AT_ONCE]))
+                found |= {UUID(bytes=bytes(each)) for each in connection.execute(wanted).scalars()}
+        return found
 
     def _to_tokens(self, contacts: Iterable[tuple[str, Collection[date]]]) -> dict[bytes, str]:
         today = helsinki_date(self._vault.now())
