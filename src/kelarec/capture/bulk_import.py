@@ -72,7 +72,7 @@ class FolderImport:
                 meter = Meter("importing", show, total=len(checked.items))
                 for count in self._import(bulk, checked.items, lease, by, meter):
                     imported = evolve(imported, imported=imported.imported + count)
-                meter.tell()
+                meter.finish()
             imported = evolve(imported, present=imported.rows - imported.imported)
             outcome = "whole"
         finally:

@@ -83,7 +83,7 @@ class ImportCheck:
             if not lease.keep():
                 raise ImportRunningError("Another import took the place of this one.")
             meter.count(len(batch), content_bytes)
-        meter.tell()
+        meter.finish()
         if not rows:
             faults.append(ManifestFault(1, None, "The manifest has no row.", "Name at least one recording."))
         faults += self._find_taken(items) if not faults else []

@@ -65,6 +65,11 @@ class Meter:
         if self._done - self._shown >= _EVERY:
             self.tell()
 
+    def finish(self) -> None:
+        """Show where the stage ended, unless that was just shown."""
+        if self._done != self._shown or not self._done:
+            self.tell()
+
     def tell(self) -> None:
         """Show how far it is."""
         self._shown = self._done
