@@ -21,7 +21,7 @@ quickstart: .venv/.core
 test: .venv/.dev lint docs
 	$(BIN)/python -m coverage erase
 	$(BIN)/python -m coverage run -m pytest
-	KELAREC_TEST_CATALOG=postgresql $(BIN)/python -m pytest -q tests/access/test_disclosures.py tests/access/test_finding.py tests/capture/test_store.py tests/capture/test_take.py tests/retention/test_sweep.py tests/rights
+	KELAREC_TEST_CATALOG=postgresql $(BIN)/python -m pytest -q tests/access/test_disclosures.py tests/access/test_finding.py tests/capture/test_plan.py tests/capture/test_store.py tests/capture/test_take.py tests/retention/test_sweep.py tests/rights
 	@$(BIN)/python -m coverage report --fail-under=90 >docs/_build/coverage.txt || { cat docs/_build/coverage.txt; exit 1; }
 
 lint: .venv/.dev

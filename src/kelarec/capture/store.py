@@ -224,6 +224,7 @@ class Capture:
         by: Actor,
         media_type: str | None = None,
         categories: frozenset[str] = frozenset(),
+        linked_to: UUID | None = None,
     ) -> Recording:
         """Store a finished call or chat; when this returns it is sealed, durable and in the log.
 
@@ -235,6 +236,7 @@ class Capture:
             by: The recorder.
             media_type: What the sender says it is, such as ``audio/flac``; what it is, is read from the content.
             categories: Which of the register's data categories are known to occur.
+            linked_to: The recording that it belongs to, such as the call during which support was consulted.
 
         Raises:
             UnknownLineError: The register declares no such line.
@@ -255,4 +257,5 @@ class Capture:
         deposit = Deposit(self._vault, self._log, recording)
         with self._log.or_discard(deposit.discard):
             part = deposit.add(incoming.name, incoming.media_type, incoming.iter_pieces(), lambda: incoming.sound)
-            return deposit.commit(RecordingDetails(contact=contact, categories=categories, parts=(part,)), by)
+            details = RecordingDetails(contact=contact, categories=categories, parts=(part,), linked_to=linked_to)
+            return deposit.commit(details, by)

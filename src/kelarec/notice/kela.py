@@ -362,12 +362,12 @@ def kela_register(
         purposes=tuple(
             each if each.rank is Rank.STATUTORY else evolve(each, article_6=article_6) for each in _PURPOSES
         ),
-        lines=[
+        lines=tuple(
             evolve(each, share_percent=regional_share_percent, recorded_numbers=regional_numbers)
             if each.code == _REGIONAL
             else each
             for each in _LINES
-        ],
+        ),
         is_automatic=True,
         categories=_CATEGORIES,
         categories_are_examples=True,
