@@ -18,9 +18,9 @@ from kelarec.domain.staff import Authenticator, Directory
 from kelarec.domain.staff_acts import Act
 from kelarec.domain.uuid7 import RANDOM_BYTES, uuid7
 from kelarec.errors import InvalidValueError
-from kelarec.oversight.bulk import ShowProgress
 from kelarec.oversight.rebuild import Rebuilt, rebuild_catalog
 from kelarec.retention.opening import begin_use
+from kelarec.storage.bulk import ShowProgress
 from kelarec.storage.description import read_description, read_register, write_description, write_register
 from kelarec.storage.engine import (
     Database,
