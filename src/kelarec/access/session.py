@@ -327,7 +327,7 @@ class Session(AbstractContextManager["Session"]):
         reader = self._recordings.open_part(opened, part, self._gate.guard(act, opened), AudioReader)
         if part.media_type == wav.MEDIA_TYPE:  # of other forms nobody can tell which seconds were read
             reader.report_to(
-                lambda heard: self._report_heard(recording_id, heard, self._log.write),
+                lambda heard: self._report_heard(recording_id, heard, self._log.write_soon),
                 later=lambda heard: self._report_heard(recording_id, heard, self._log.write_later),
                 refuse=lambda: self._gate.write_denial(Act.CLIP, "clip", recording_id),
             )

@@ -3,7 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 from uuid import UUID
@@ -165,6 +165,7 @@ class AuditLog:
         self.wake()
 
     def _integrate_behind(self) -> None:
+        self._write_left()
         if self._integrator.integrate(is_urgent=False) is not None or not self.count_waiting():
             self._tries = 0
         elif self._tries < _MOST_TRIES:  # somebody else is at it or has just been: what waits still may be mine alone
@@ -186,8 +187,7 @@ class AuditLog:
     def close(self) -> None:
         """Bring what waits into the tree, and do no more in the background."""
         self.abandon()
-        while self._left:
-            self.write(self._left.popleft())
+        self._write_left()
         for _ in range(_TRIES_AT_END):
             if self._integrator.integrate() is not None or not self.count_waiting():
                 return
@@ -255,6 +255,22 @@ class AuditLog:
         if not isinstance(entry, Entry):
             raise InvalidValueError("What is to be logged later is no log entry.", advice="Build it with new_entry.")
         self._left.append(entry)
+
+    def write_soon(self, entry: Entry) -> None:
+        """Keep an entry for the next transaction of this log, and see to it that there is one within two seconds.
+
+        For what was told in the main by an entry that is durable already; what reads the log here finds it at once.
+
+        Raises:
+            InvalidValueError: See `write_later`.
+        """
+        self.write_later(entry)
+        self.wake()
+
+    def _write_left(self) -> None:
+        with suppress(IndexError):
+            while True:
+                self.write(self._left.popleft())
 
     def deny(self, entry: Entry, happened: str, *, clause: str, advice: str = "") -> DeniedError:
         """Write a denial and return the error to raise."""
@@ -344,6 +360,7 @@ class AuditLog:
         Raises:
             IntegrityError: An entry was altered.
         """
+        self._write_left()
         ids = [each.bytes for each in recording_ids]
         kinds = sorted(kind.value for kind in CONSULTING)
         return tuple(self._iter_chosen(select(LOG).where(LOG.c.recording_id.in_(ids), LOG.c.kind.in_(kinds))))
