@@ -14,6 +14,7 @@ from kelarec.audit.entries import EntryKind
 from kelarec.audit.integrator import Witness
 from kelarec.domain.people import Actor, System
 from kelarec.domain.register import Register
+from kelarec.domain.register_versions import RegisterVersions
 from kelarec.domain.staff import Authenticator, Directory
 from kelarec.domain.staff_acts import Act
 from kelarec.domain.uuid7 import RANDOM_BYTES, uuid7
@@ -21,7 +22,7 @@ from kelarec.errors import InvalidValueError
 from kelarec.oversight.bulk import ShowProgress
 from kelarec.oversight.rebuild import Rebuilt, rebuild_catalog
 from kelarec.retention.opening import begin_use
-from kelarec.storage.description import read_description, read_register, write_description, write_register
+from kelarec.storage.description import read_description, write_description
 from kelarec.storage.engine import Database, create_schema, open_database, open_memory_database, require_own
 from kelarec.storage.key_place import KeyPlaces
 from kelarec.storage.keyring import Keyring
@@ -30,6 +31,7 @@ from kelarec.storage.migrations import migrate
 from kelarec.storage.objects import MemoryObjects, ObjectPlace
 from kelarec.storage.opening import Credentials, no_credentials
 from kelarec.storage.places import Place
+from kelarec.storage.registers import Registers, insert_register, read_kept_registers, read_registers, write_register
 from kelarec.storage.residency import NOTHING_DECLARED, Declarations
 from kelarec.storage.roots import LocalRootKey, RootKey, Secrets
 from kelarec.storage.source import Source, new_catalog
@@ -51,7 +53,7 @@ class Archive(ArchiveInUse):
 
     Attributes:
         id: A UUID of version 7.
-        register: The notice it obeys.
+        register: The notice that is in force now.
         capture: Takes contacts in.
         staff: Who may work here.
         restrictions: Restricts recordings to storage.
@@ -295,8 +297,8 @@ class Archive(ArchiveInUse):
         work: Callable[..., Rebuilt],
     ) -> "Archive":
         try:
-            register = read_register(vault, read_description(vault.objects)[1])
-            rebuilt = work(vault, register, reopen=None if source is None else source.open_bare)
+            registers = Registers(vault, read_kept_registers(vault, read_description(vault.objects)[1]))
+            rebuilt = work(vault, registers, reopen=None if source is None else source.open_bare)
             archive = cls._open(vault, source, witnesses, authenticator)
         except BaseException:
             vault.database.close()
@@ -312,9 +314,9 @@ class Archive(ArchiveInUse):
         witnesses: Sequence[Witness],
         authenticator: Authenticator | None,
     ) -> "Archive":
-        register = read_register(vault, read_description(vault.objects)[1])
-        archive = cls(vault, register, witnesses, source, authenticator)
-        archive.destroyed_again, archive.lost_keys = begin_use(vault, archive.audit, archive.register, by=_HERE)
+        registers = Registers(vault, read_registers(vault, read_description(vault.objects)[1]))
+        archive = cls(vault, registers, witnesses, source, authenticator)
+        archive.destroyed_again, archive.lost_keys = begin_use(vault, archive.audit, registers, by=_HERE)
         return archive
 
     @classmethod
@@ -338,13 +340,18 @@ class Archive(ArchiveInUse):
         vault = Vault(archive_id, objects, keyring, make_database(), clock, randomness, directory)
         try:
             create_schema(vault.database, catalog_id=str(vault.new_id()), archive_id=str(archive_id))
-            write_register(vault, register)
-            archive = cls(vault, register, witnesses, source, authenticator)
+            written = write_register(vault, register)
+            registers = Registers(vault, RegisterVersions([register]))
+            archive = cls(vault, registers, witnesses, source, authenticator)
             try:
-                make_keys_ahead(vault, register)
+                make_keys_ahead(vault, registers.versions)
                 archive.audit.begin()
                 version = register.version.isoformat()
-                archive.audit.write(archive.audit.new_entry(EntryKind.ARCHIVE_CREATED, _HERE, register_version=version))
+                created = archive.audit.new_entry(
+                    EntryKind.ARCHIVE_CREATED, _HERE, register=version, record_sha256=written.sha256
+                )
+                with archive.audit.transaction(created) as connection:
+                    insert_register(vault, connection, written, after=None)
                 write_description(objects, archive_id, register)
             except BaseException:
                 archive.audit.abandon()  # or it would write into places that are being emptied

@@ -19,8 +19,10 @@ from kelarec.capture.store import Capture
 from kelarec.custody.keys import Keys
 from kelarec.domain.people import Actor, StaffId, System
 from kelarec.domain.register import Register
+from kelarec.domain.register_versions import RegisterVersions
 from kelarec.domain.staff import Authenticator, Credential
 from kelarec.errors import ClosedError
+from kelarec.oversight.adoption import Adopted, adopt_register
 from kelarec.oversight.bulk import ShowProgress
 from kelarec.oversight.difference import Difference
 from kelarec.oversight.rebuild import Rebuilt
@@ -28,6 +30,7 @@ from kelarec.oversight.verification import Verification
 from kelarec.retention.destroyed_again import DestroyedAgain
 from kelarec.retention.sweep import Retention
 from kelarec.rights.receive import Rights
+from kelarec.storage.registers import Registers
 from kelarec.storage.source import Source
 from kelarec.storage.spool_place import MemorySpoolPlace
 from kelarec.storage.vault import Vault
@@ -41,7 +44,7 @@ class ArchiveInUse:
     def __init__(
         self,
         vault: Vault,
-        register: Register,
+        registers: Registers,
         witnesses: Sequence[Witness] = (),
         source: Source | None = None,
         authenticator: Authenticator | None = None,
@@ -52,21 +55,21 @@ class ArchiveInUse:
         self.rebuilt: Rebuilt | None = None
         self._is_closed = False
         self.id = vault.archive_id
-        self.register = register
-        self.audit = AuditLog(vault, register, witnesses)
-        self.staff = Staff(vault, self.audit, register)
+        self._registers = registers
+        self.audit = AuditLog(vault, registers, witnesses)
+        self.staff = Staff(vault, self.audit, registers)
         spool = MemorySpoolPlace() if source is None else source.open_spool(vault.archive_id, vault.randomness)
-        self.capture = Capture(vault, self.audit, register, spool, None if source is None else source.spool_limit)
-        self.retention = Retention(vault, self.audit, register)
-        self.rights = Rights(vault, self.audit, register)
+        self.capture = Capture(vault, self.audit, registers, spool, None if source is None else source.spool_limit)
+        self.retention = Retention(vault, self.audit, registers)
+        self.rights = Rights(vault, self.audit, registers)
         self.restrictions = Restrictions(vault, self.audit)
         self.access_reviews = AccessReviews(vault, self.audit)
         self.destroyed_again = DestroyedAgain()
         self.lost_keys: tuple[date, ...] = ()
         self.keys = Keys(vault, self.audit)
-        self._verification = Verification(vault, self.audit, register, None if source is None else source.open_bare)
+        self._verification = Verification(vault, self.audit, registers, None if source is None else source.open_bare)
         self._authenticator = authenticator
-        self._sessions = Sessions(vault, self.audit, register, authenticator)
+        self._sessions = Sessions(vault, self.audit, registers, authenticator)
 
     def __repr__(self) -> str:
         return f"Archive({self.id})"
@@ -99,6 +102,35 @@ class ArchiveInUse:
         """Go on in a session that was begun elsewhere. See `Sessions.resume`."""
         self._require_open()
         return self._sessions.resume(session_id, by=by)
+
+    @property
+    def register(self) -> Register:
+        """The version of the notice that is in force now."""
+        return self._registers.now()
+
+    @property
+    def registers(self) -> RegisterVersions:
+        """Every version that was adopted, the oldest first; the last may begin in the future."""
+        return self._registers.versions
+
+    def adopt(self, register: Register, *, by: Actor) -> Adopted:
+        """Add a version of the notice, in force from the start of its date in Helsinki on.
+
+        What was recorded before keeps the version that it was made under: its last day, and the purposes that it may be
+        used for. Every process that has the archive open uses the version from that instant on.
+
+        Returns:
+            What it changes, with what people must be told of before it begins.
+
+        Raises:
+            VersionFaultsError: It is not newer than all others, begins in less than ten minutes, bears another name, or
+                tells of the past what the version before it does not.
+            DeniedError: A staff member without a role that grants it.
+            ChangedMeanwhileError: Another version was adopted meanwhile.
+            StorageError: A place refuses; nothing was adopted.
+        """
+        self._require_open()
+        return adopt_register(self._vault, self.audit, self._registers, register, by=by)
 
     def iter_differences(
         self, *, by: Actor, executor: Executor | None = None, progress: ShowProgress | None = None

@@ -60,11 +60,12 @@ class EntryKind(StrEnum):
     COMPARISON_ENDED = "comparison-ended"
     ROOT_KEY_ROTATION = "root-key-rotation"
     DATA_KEY_EXPORTED = "data-key-exported"
+    REGISTER_ADOPTED = "register-adopted"
+    NOTICE_CHECKED = "notice-checked"
 
 
 WITHOUT_HASHES: Final = frozenset(
     {
-        EntryKind.ARCHIVE_CREATED,
         EntryKind.ARCHIVE_OPENED,
         EntryKind.ARCHIVE_CLOSED,
         EntryKind.RECORDING_BEGUN,
@@ -82,6 +83,7 @@ WITHOUT_HASHES: Final = frozenset(
         EntryKind.CATALOG_REBUILT,
         EntryKind.COMPARISON_BEGUN,
         EntryKind.COMPARISON_ENDED,
+        EntryKind.NOTICE_CHECKED,
     }
 )
 """Kinds that never tell the hash of an object; whoever looks for hashes leaves them closed."""

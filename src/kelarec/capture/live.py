@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Collection
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -88,7 +89,7 @@ class LiveTakes:
             prefix_of=lambda form: part_prefix(self._vault, recording.id, take_id, form),
             clock=self._vault.now,
             on_change=self._drain.note_change,
-            require_declared=self._admission.require_declared,
+            require_declared=partial(self._admission.require_declared, started_at=recording.started_at),
         )
 
     def _get_spool(self) -> Spool:

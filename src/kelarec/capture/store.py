@@ -19,13 +19,13 @@ from kelarec.domain.chat import Chat
 from kelarec.domain.contact import Contact
 from kelarec.domain.people import Actor
 from kelarec.domain.recording import Recording, RecordingDetails
-from kelarec.domain.register import Register
 from kelarec.domain.staff_acts import Act
 from kelarec.domain.take import AudioForm
 from kelarec.errors import EmptyContentError, InvalidValueError, NoSpoolError, ObjectNotFoundError, SpooledError
 from kelarec.media import wav
 from kelarec.storage.json_form import to_json
 from kelarec.storage.recordings import Record, Recordings
+from kelarec.storage.registers import Registers
 from kelarec.storage.spool_place import SpoolPlace
 from kelarec.storage.vault import Vault
 
@@ -39,14 +39,14 @@ class Capture:
         self,
         vault: Vault,
         log: AuditLog,
-        register: Register,
+        registers: Registers,
         spool: SpoolPlace | None = None,
         spool_limit: int | None = None,
     ) -> None:
         self._vault = vault
         self._log = log
         self._recordings = Recordings(vault)
-        self._admission = Admission(vault, register)
+        self._admission = Admission(vault, registers)
         self._spool = spool
         self._live = LiveTakes(vault, log, self._admission, spool, spool_limit)
 

@@ -92,6 +92,7 @@ from kelarec.errors._values import (
     OutOfOrderError,
     RegisterFaultsError,
     UnreadableAudioError,
+    VersionFaultsError,
 )
 
 __all__ = [
@@ -171,5 +172,6 @@ __all__ = [
     "UnknownSchemeError",
     "UnreachableError",
     "UnreadableAudioError",
+    "VersionFaultsError",
     "WrongRootKeyError",
 ]
