@@ -1,8 +1,8 @@
 """An archive that is open: what its parts are, sessions, comparison, and its end."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
-from datetime import date
+from datetime import date, timedelta
 from types import TracebackType
 from typing import Final, Self
 from uuid import UUID
@@ -24,7 +24,11 @@ from kelarec.domain.staff import Authenticator, Credential
 from kelarec.errors import ClosedError
 from kelarec.oversight.adoption import Adopted, adopt_register
 from kelarec.oversight.bulk import ShowProgress
+from kelarec.oversight.departure import Departure
 from kelarec.oversight.difference import Difference
+from kelarec.oversight.health import Health, measure_health
+from kelarec.oversight.notice_check import NoticeCheck
+from kelarec.oversight.practice_of_recording import Gap
 from kelarec.oversight.rebuild import Rebuilt
 from kelarec.oversight.verification import Verification
 from kelarec.retention.destroyed_again import DestroyedAgain
@@ -68,6 +72,7 @@ class ArchiveInUse:
         self.lost_keys: tuple[date, ...] = ()
         self.keys = Keys(vault, self.audit)
         self._verification = Verification(vault, self.audit, registers, None if source is None else source.open_bare)
+        self._notice_check = NoticeCheck(vault, self.audit, registers, source)
         self._authenticator = authenticator
         self._sessions = Sessions(vault, self.audit, registers, authenticator)
 
@@ -155,6 +160,40 @@ class ArchiveInUse:
         """
         self._require_open()
         self._verification.verify(by=by, executor=executor, progress=progress)
+
+    def check_notice(
+        self, *, by: Actor, gaps: Iterable[Gap] = (), backups_kept_for: timedelta | None = None
+    ) -> tuple[Departure, ...]:
+        """Hold what the archive does against what its notice says, section by section; none if it keeps all of it.
+
+        Every recording's record is opened and the log is gone through once, also beside live writers. That it was asked
+        and what came of it is in the log.
+
+        Args:
+            by: Who asks; a data protection officer or an auditor.
+            gaps: Contacts that were to be recorded and have no recording, such as ``archive.capture.gaps`` gives.
+            backups_kept_for: For how long copies of the key place and the catalog are kept.
+
+        Raises:
+            DeniedError: A staff member without a role that grants it.
+            IntegrityError, StorageError: A place refuses or something was altered: it could not be told.
+            DirectoryError: The directory of staff cannot be asked.
+        """
+        self._require_open()
+        return self._notice_check.run(by=by, gaps=gaps, backups_kept_for=backups_kept_for)
+
+    def health(self) -> Health:
+        """Return how the archive is, in figures for monitoring: they name nobody, so no session is needed.
+
+        Cheap: a handful of indexed questions to the catalog, one small object, up to six keys; no listing. Call it as
+        often as you like.
+
+        Raises:
+            CatalogError: The catalog does not answer.
+            IntegrityError: The newest checkpoint or a key was altered.
+        """
+        self._require_open()
+        return measure_health(self._vault, self.audit, self._registers, self.capture.measure_spool())
 
     def close(self) -> None:
         """Write that it closed, and let go of the catalog. Closing it twice is no error."""

@@ -210,6 +210,21 @@ class AuditLog:
         """The public key of the log as a C2SP verifier key, for `verify.py` and for witnesses."""
         return self._integrator.vkey
 
+    @property
+    def is_witnessed(self) -> bool:
+        """Whether somebody outside keeps the checkpoints, as far as this process knows."""
+        return self._integrator.is_witnessed
+
+    def find_checkpoint_size(self) -> int | None:
+        """Return how many entries the newest checkpoint covers, or None before the first.
+
+        Raises:
+            IntegrityError: It is not one that this archive signed.
+            StorageError: The objects do not answer.
+        """
+        head = self._integrator.find_head()
+        return None if head is None else head.checkpoint.size
+
     def require_current(self) -> None:
         """Integrate entries that have waited for more than ten seconds: nothing goes on over a log that stands still.
 

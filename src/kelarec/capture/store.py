@@ -14,6 +14,7 @@ from kelarec.capture.admission import Admission
 from kelarec.capture.deposit import Deposit
 from kelarec.capture.live import LiveTakes
 from kelarec.capture.recover import Recovered, Recovery
+from kelarec.capture.spool_state import SpoolState
 from kelarec.capture.take import Take
 from kelarec.domain.chat import Chat
 from kelarec.domain.contact import Contact
@@ -136,6 +137,10 @@ class Capture:
             ):
                 self._recordings.replace(connection, written)
         return recording
+
+    def measure_spool(self) -> SpoolState:
+        """Return how full the spool of this process is, and how far behind."""
+        return self._live.measure()
 
     def close(self) -> None:
         """Seal what is live as cut and let go of the spool; what cannot be sealed in now stays there."""

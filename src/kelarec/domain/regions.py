@@ -7,13 +7,13 @@ Google ``europe-west2`` are in the United Kingdom; AWS ``eu-central-2``, Azure `
 Sources, compared line by line on 24.11.2026:
 
 - AWS: ``partitions.json`` of botocore 1.43.117. Its isolated partitions (``aws-iso…``) are left out.
-- Azure: "List of Azure regions" of Microsoft Learn (MicrosoftDocs/reliability-docs, articles/reliability/regions-list.md,
-  dated 23.9.2025; columns "Physical location" and "Programmatic name"), for China the list of docs.azure.cn. The regions
-  of the US government and ``swedensouth``, the pair of ``swedencentral``, are not in its table.
-- Google: the regions of "Region availability" of Cloud SQL (docs.cloud.google.com/sql, a stored copy of 2026), which is in
-  all regions. The pairs ``EUR4``, ``EUR5``, ``EUR7``, ``EUR8``, ``NAM4`` and that no data of ``EU`` lie in London or Zürich
-  are from "Bucket locations" of Cloud Storage as public code cites it, not from the page itself; ``EU`` is what is left of
-  Europe. Bangkok (``asia-southeast3``) is in public code of 2026 only.
+- Azure: "List of Azure regions" of Microsoft Learn (MicrosoftDocs/reliability-docs, regions-list.md, dated 23.9.2025;
+  "Physical location" and "Programmatic name"), for China the list of docs.azure.cn. The regions of the US
+  government and ``swedensouth``, which is named as the pair of ``swedencentral``, are not in its table.
+- Google: the regions of "Region availability" of Cloud SQL (docs.cloud.google.com/sql, a stored copy of 2026), which
+  is in all regions. The pairs ``EUR4``, ``EUR5``, ``EUR7``, ``EUR8``, ``NAM4``, and that nothing of ``EU`` lies in
+  London or Zürich, are from "Bucket locations" of Cloud Storage as public code cites it, not from the page itself;
+  ``EU`` is what is left of Europe. Bangkok (``asia-southeast3``) is in public code of 2026 only.
 """
 
 from collections.abc import Mapping

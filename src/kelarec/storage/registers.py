@@ -59,7 +59,11 @@ class Registers:
         """
         unread = self._unread
         if unread is not None:
-            self._known = _read_rows(self._vault, unread, self._known.newest.name)
+            try:
+                self._known = _read_rows(self._vault, unread, self._known.newest.name)
+            except KelarecError:
+                self._vault.database.watch_versions("", self._note)  # the next transaction looks whether it was mended
+                raise
             if self._unread is unread:
                 self._unread = None
         return self._known
