@@ -7,6 +7,7 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
+from facts import change
 from kelarec import Register, RetentionPolicy, kela_register
 from kelarec.domain.instants import helsinki_date, start_of
 from kelarec.domain.notice_facts import ContactPoint, Label, Validity
@@ -89,7 +90,7 @@ def test_every_fault_is_told_at_once() -> None:
         legal_basis=Label("laki", "lag", "act"),
         valid=Validity(from_on=date(2024, 1, 1)),
     )
-    wrong = evolve(
+    wrong = change(
         KELA,
         name="Another register",
         version=date(2026, 3, 5),
@@ -109,7 +110,7 @@ def test_what_was_said_before_may_be_said_again() -> None:
     over = Validity(through_on=date(2022, 12, 31))
     left = ContactPoint(name="Somebody who left", telephone="1", valid=over)
     came = ContactPoint(name="Somebody who came", telephone="1", valid=Validity(from_on=date(2023, 1, 1)))
-    before = evolve(KELA, contact_points=[left, came])
+    before = change(KELA, contact_points=[left, came])
     RegisterVersions([before]).require_may_follow(at_version(date(2026, 4, 1), before), USUAL_START)
 
 

@@ -141,9 +141,9 @@ def test_objects_that_do_not_answer(kelarec_archive: Archive, monkeypatch: pytes
     assert (health.objects_answer, health.checkpoint_age) == (False, None)
 
 
-def test_it_holds_figures_only(kelarec_archive: Archive, call: Recording) -> None:
+@pytest.mark.usefixtures("call")
+def test_it_holds_figures_only(kelarec_archive: Archive) -> None:
     """Every field is a number, a time or a code: no name, no id, no place."""
-    assert call
     allowed = {"datetime", "int", "timedelta | None", "str | None", "bool", "timedelta", "int | None"}
     shown = {getattr(each.type, "__name__", str(each.type)) for each in attrs.fields(Health)}
     assert {name.replace("datetime.", "") for name in shown} <= allowed
