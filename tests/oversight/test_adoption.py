@@ -321,6 +321,21 @@ def test_all_versions_are_read_when_an_archive_is_opened_and_rebuilt(disk: "Disk
         assert archive.register.version == VERSION
 
 
+def test_a_rebuild_obeys_the_version_that_the_log_tells_of(disk: "Disk") -> None:
+    """Beside an adopted version lies one of the same date that was never acknowledged: the log decides (fault 13)."""
+    if disk.catalog_place is not None:
+        pytest.skip("it removes SQLite's file")
+    with disk.create() as archive:
+        later = make_later(archive.register)
+        for years in (5, 6, 7):
+            write_register(archive._vault, evolve(later, retention=RetentionPolicy(years)))
+        archive.adopt(later, by=BY)
+        archive.audit.integrate()
+    disk.catalog.unlink()
+    with _rebuild(disk) as archive:
+        assert archive.registers.newest == later
+
+
 def _rebuild(disk: "Disk") -> Archive:
     return Archive.rebuild_lost(
         by=BY,

@@ -26,6 +26,7 @@ from kelarec import (
     Recording,
     Register,
     StaffId,
+    StaffMember,
     System,
     kela_register,
 )
@@ -266,8 +267,28 @@ def disclose_abroad(scene: Scene) -> UUID | None:
 
 def keep_longer(scene: Scene) -> UUID | None:
     """A recording is kept a day longer than was promised when it was made (section 9)."""
+    return keep_through(scene, scene.call.kept_through + DAY)
+
+
+def keep_shorter(scene: Scene) -> UUID | None:
+    """A recording ends a day before what was promised when it was made (section 9)."""
+    return keep_through(scene, scene.call.kept_through - DAY)
+
+
+def add_category(scene: Scene) -> UUID | None:
+    """A recording holds data of a category that the notice does not name (section 5)."""
+    recordings = Recordings(scene.archive._vault)
+    with scene.archive._vault.database.begin() as connection:
+        opened = recordings.find_one(connection, scene.call.id)
+        assert opened is not None
+        record = opened.record.change_details(evolve(opened.record.details, categories=frozenset({"shoe-size"})))
+        recordings.replace(connection, recordings.write_record(record, opened.data_key))
+    return find_entry(scene, EntryKind.RECORDING_STORED)
+
+
+def keep_through(scene: Scene, later: date) -> UUID | None:
+    """Let a recording end on another date, by one who has all keys."""
     vault, recordings = scene.archive._vault, Recordings(scene.archive._vault)
-    later = scene.call.kept_through + DAY
     with vault.database.begin() as connection:
         opened = recordings.find_one(connection, scene.call.id)
     assert opened is not None
@@ -331,7 +352,9 @@ BROKEN: Final[dict[Callable[[Scene], UUID | None], Named]] = {
     feed_somebody: (7, "standing-disclosure"),
     lose_disclosure: (7, "not-registered"),
     disclose_abroad: (8, "recipient-outside"),
+    add_category: (5, "undeclared-category"),
     keep_longer: (9, "kept-too-long"),
+    keep_shorter: (9, "kept-too-short"),
     use_without_commitment: (10, "use-without-commitment"),
     use_by_stranger: (10, "use-by-unknown-staff"),
     use_without_role: (10, "use-without-role"),
@@ -526,6 +549,35 @@ def test_each_use_is_judged_by_the_notice_and_the_staff_of_its_time(make_scene: 
     scene.archive.staff.enrol(make_staff_member(id=VEIKKO, roles={"operator"}, duties=[]), by=HR)
     scene.wait(adopted.begins_at)
     assert scene.check() == ()
+
+
+class People:
+    """A directory of staff elsewhere, which tells of today only."""
+
+    def __init__(self) -> None:
+        self.known = {VEIKKO: make_staff_member(id=VEIKKO)}
+
+    def find(self, staff_id: StaffId) -> StaffMember | None:
+        """Return what is known of somebody."""
+        return self.known.get(staff_id)
+
+
+def test_staff_who_are_known_elsewhere_are_asked_of_today() -> None:
+    """A directory elsewhere tells nothing of the past; whose commitment has lapsed by now is named (section 10)."""
+    clock, people = MovableClock(), People()
+    register = kela_register(contact_point="Registry office")
+    with Archive.in_memory(register, clock=clock, witnesses=[lambda _: None], directory=people) as archive:
+        contact = make_contact(started_at=clock(), adviser_id=VEIKKO)
+        clock.move(SECOND)
+        call = archive.capture.store(contact, ended_at=clock(), content=WAV, by=RECORDER)
+        with archive.session(by=VEIKKO, purpose="verify-service-event", matter="KELA-1") as session:
+            session.get_details(call.id)
+        scene = Scene(archive, clock, call)
+        assert scene.check() == ()
+        people.known[VEIKKO] = make_staff_member(id=VEIKKO, commitments=[])
+        assert name(scene.check()) == [(10, "commitment-lapsed")]
+        people.known.clear()
+        assert scene.check() == ()
 
 
 @pytest.mark.parametrize("role", ["data-protection-officer", "auditor"])

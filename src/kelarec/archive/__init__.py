@@ -302,7 +302,8 @@ class Archive(ArchiveInUse):
         work: Callable[..., Rebuilt],
     ) -> "Archive":
         try:
-            registers = Registers(vault, read_kept_registers(vault, read_description(vault.objects)[1]))
+            kept = read_kept_registers(vault, read_description(vault.objects)[1])
+            registers = Registers(vault, kept, is_provisional=True)
             rebuilt = work(vault, registers, reopen=None if source is None else source.open_bare)
             archive = cls._open(vault, source, witnesses, authenticator)
         except BaseException:

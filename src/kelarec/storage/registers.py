@@ -42,13 +42,19 @@ class WrittenRegister:
 
 
 class Registers:
-    """The versions of an archive's register, as they are known now; for all parts of an open archive."""
+    """The versions of an archive's register, as they are known now; for all parts of an open archive.
 
-    def __init__(self, vault: Vault, versions: RegisterVersions) -> None:
+    Args:
+        vault: The archive's.
+        versions: Those that are known.
+        is_provisional: Whether they are from elsewhere than the catalog, whose own stand as soon as it has some.
+    """
+
+    def __init__(self, vault: Vault, versions: RegisterVersions, *, is_provisional: bool = False) -> None:
         self._vault = vault
         self._known = versions
         self._unread: list[Mapping[str, Any]] | None = None
-        vault.database.watch_versions(versions.newest.version.isoformat(), self._note)
+        vault.database.watch_versions("" if is_provisional else versions.newest.version.isoformat(), self._note)
 
     @property
     def versions(self) -> RegisterVersions:
