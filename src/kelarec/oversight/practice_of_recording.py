@@ -20,7 +20,7 @@ from kelarec.storage import catalog_tables as tables
 from kelarec.storage.recordings import Recordings
 from kelarec.storage.vault import Vault
 
-_PAGE: Final = 500
+_PAGE: Final = 100
 _ASK: Final = "Find out how it came in. Decide whether it may stay; if not, erase it."
 
 
@@ -43,19 +43,15 @@ class PracticeOfRecording:
     def iter_departures(self) -> Iterator[Departure]:
         """Go through what recordings are that their notice does not say."""
         recordings = Recordings(self.vault)
-        last = b""
-        while rows := self._read_page(last):
-            for row in rows:
-                with self.vault.database.begin() as connection:
-                    found = list(self._judge_row(connection, recordings, row))
-                yield from found
-            last = rows[-1]["id"]
-
-    def _read_page(self, last: bytes) -> list[Any]:
         column = tables.recordings.c.id
-        page = select(tables.recordings).where(column > last).order_by(column).limit(_PAGE)
-        with self.vault.database.begin() as connection:
-            return list(connection.execute(page).mappings())
+        page = select(tables.recordings).order_by(column).limit(_PAGE)
+        last: bytes | None = b""
+        while last is not None:
+            with self.vault.database.begin() as connection:  # writers wait for no more than a page
+                rows = connection.execute(page.where(column > last)).mappings().all()
+                found = [each for row in rows for each in self._judge_row(connection, recordings, row)]
+            yield from found
+            last = rows[-1]["id"] if rows else None
 
     def _judge_row(self, connection: Connection, recordings: Recordings, row: Any) -> Iterator[Departure]:  # noqa: ANN401  a mapping of the driver's types
         try:
