@@ -22,6 +22,7 @@ from kelarec import (
     Duty,
     DutyKind,
     ErasureRequest,
+    ExpectedContact,
     Kind,
     Recording,
     Register,
@@ -411,13 +412,9 @@ def test_a_kind_without_a_source_is_named(make_scene: Callable[..., Scene]) -> N
 
 def test_a_gap_in_capture_is_named(make_scene: Callable[..., Scene]) -> None:
     """A contact in scope without a recording, as the contact centre's list tells, is a gap (section 5)."""
-
-    @frozen
-    class Missing:
-        contact: Contact
-
     scene = make_scene()
-    [found] = scene.check(gaps=[Missing(make_contact())])
+    expected = [ExpectedContact(contact=make_contact(started_at=scene.clock()))]
+    [found] = scene.check(gaps=scene.archive.capture.gaps(expected, by=CHECKER))
     assert (found.section, found.code) == (5, "not-recorded")
     assert "national-service" in found.fact
 

@@ -19,11 +19,18 @@ from kelarec.domain.staff import Authenticator, Directory
 from kelarec.domain.staff_acts import Act
 from kelarec.domain.uuid7 import RANDOM_BYTES, uuid7
 from kelarec.errors import InvalidValueError
-from kelarec.oversight.bulk import ShowProgress
 from kelarec.oversight.rebuild import Rebuilt, rebuild_catalog
 from kelarec.retention.opening import begin_use
+from kelarec.storage.bulk import ShowProgress
 from kelarec.storage.description import read_description, write_description
-from kelarec.storage.engine import Database, create_schema, open_database, open_memory_database, require_own
+from kelarec.storage.engine import (
+    Database,
+    create_schema,
+    open_database,
+    open_memory_database,
+    or_without_schema,
+    require_own,
+)
 from kelarec.storage.key_place import KeyPlaces
 from kelarec.storage.keyring import Keyring
 from kelarec.storage.keys_ahead import make_keys_ahead
@@ -31,7 +38,14 @@ from kelarec.storage.migrations import migrate
 from kelarec.storage.objects import MemoryObjects, ObjectPlace
 from kelarec.storage.opening import Credentials, no_credentials
 from kelarec.storage.places import Place
-from kelarec.storage.registers import Registers, insert_register, read_kept_registers, read_registers, write_register
+from kelarec.storage.registers import (
+    Registers,
+    WrittenRegister,
+    insert_register,
+    read_kept_registers,
+    read_registers,
+    write_register,
+)
 from kelarec.storage.residency import NOTHING_DECLARED, Declarations
 from kelarec.storage.roots import LocalRootKey, RootKey, Secrets
 from kelarec.storage.source import Source, new_catalog
@@ -346,23 +360,25 @@ class Archive(ArchiveInUse):
         vault = Vault(archive_id, objects, keyring, make_database(), clock, randomness, directory)
         try:
             create_schema(vault.database, catalog_id=str(vault.new_id()), archive_id=str(archive_id))
-            written = write_register(vault, register)
-            registers = Registers(vault, RegisterVersions([register]))
-            archive = cls(vault, registers, witnesses, source, authenticator)
-            try:
-                make_keys_ahead(vault, registers.versions)
-                archive.audit.begin()
-                version = register.version.isoformat()
-                created = archive.audit.new_entry(
-                    EntryKind.ARCHIVE_CREATED, _HERE, register=version, record_sha256=written.sha256
-                )
-                with archive.audit.transaction(created) as connection:
-                    insert_register(vault, connection, written, after=None)
-                write_description(objects, archive_id, register)
-            except BaseException:
-                archive.audit.abandon()  # or it would write into places that are being emptied
-                raise
+            with or_without_schema(vault.database):
+                written = write_register(vault, register)
+                archive = cls(vault, Registers(vault, RegisterVersions([register])), witnesses, source, authenticator)
+                try:
+                    archive._begin(written)
+                except BaseException:
+                    archive.audit.abandon()  # or it would write into places that are being emptied
+                    raise
         except BaseException:
             vault.database.close()
             raise
         return archive
+
+    def _begin(self, written: WrittenRegister) -> None:
+        """Make what a new archive has from the first moment; its description comes last."""
+        make_keys_ahead(self._vault, self.registers)
+        self.audit.begin()
+        version = written.register.version.isoformat()
+        created = self.audit.new_entry(EntryKind.ARCHIVE_CREATED, _HERE, register=version, record_sha256=written.sha256)
+        with self.audit.transaction(created) as connection:
+            insert_register(self._vault, connection, written, after=None)
+        write_description(self._vault.objects, self._vault.archive_id, written.register)

@@ -23,7 +23,6 @@ from kelarec.domain.register_versions import RegisterVersions
 from kelarec.domain.staff import Authenticator, Credential
 from kelarec.errors import ClosedError
 from kelarec.oversight.adoption import Adopted, adopt_register
-from kelarec.oversight.bulk import ShowProgress
 from kelarec.oversight.departure import Departure
 from kelarec.oversight.difference import Difference
 from kelarec.oversight.health import Health, measure_health
@@ -34,6 +33,7 @@ from kelarec.oversight.verification import Verification
 from kelarec.retention.destroyed_again import DestroyedAgain
 from kelarec.retention.sweep import Retention
 from kelarec.rights.receive import Rights
+from kelarec.storage.bulk import ShowProgress
 from kelarec.storage.registers import Registers
 from kelarec.storage.source import Source
 from kelarec.storage.spool_place import MemorySpoolPlace
@@ -63,7 +63,14 @@ class ArchiveInUse:
         self.audit = AuditLog(vault, registers, witnesses)
         self.staff = Staff(vault, self.audit, registers)
         spool = MemorySpoolPlace() if source is None else source.open_spool(vault.archive_id, vault.randomness)
-        self.capture = Capture(vault, self.audit, registers, spool, None if source is None else source.spool_limit)
+        self.capture = Capture(
+            vault,
+            self.audit,
+            registers,
+            spool=spool,
+            spool_limit=None if source is None else source.spool_limit,
+            reopen=None if source is None else source.open_bare,
+        )
         self.retention = Retention(vault, self.audit, registers)
         self.rights = Rights(vault, self.audit, registers)
         self.restrictions = Restrictions(vault, self.audit)

@@ -58,6 +58,10 @@ class EntryKind(StrEnum):
     VERSION_ADOPTED = "version-adopted"
     COMPARISON_BEGUN = "comparison-begun"
     COMPARISON_ENDED = "comparison-ended"
+    GAPS_SOUGHT = "gaps-sought"
+    GAPS_FOUND = "gaps-found"
+    IMPORT_BEGUN = "import-begun"
+    IMPORT_ENDED = "import-ended"
     ROOT_KEY_ROTATION = "root-key-rotation"
     DATA_KEY_EXPORTED = "data-key-exported"
     REGISTER_ADOPTED = "register-adopted"
@@ -84,6 +88,10 @@ WITHOUT_HASHES: Final = frozenset(
         EntryKind.COMPARISON_BEGUN,
         EntryKind.COMPARISON_ENDED,
         EntryKind.NOTICE_CHECKED,
+        EntryKind.GAPS_SOUGHT,
+        EntryKind.GAPS_FOUND,
+        EntryKind.IMPORT_BEGUN,
+        EntryKind.IMPORT_ENDED,
     }
 )
 """Kinds that never tell the hash of an object; whoever looks for hashes leaves them closed."""
