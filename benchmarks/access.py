@@ -40,7 +40,7 @@ def time_decision(archive: Archive, session: Session, recording_id: UUID) -> flo
         "act": Act.OPEN,
         "terms": session.terms,
         "staff": make_staff_member(),
-        "register": archive.register,
+        "registers": archive.registers,
         "at": session.terms.begun_at + timedelta(seconds=1),
         "recording": opened.record.recording,
         "details": opened.record.details,

@@ -275,7 +275,7 @@ def lose_request_and_row(scene: Scene) -> Findings:
 def lose_register(scene: Scene) -> Findings:
     """Lose the register."""
     scene.objects.delete(scene.first("registers"))
-    return {(MISSING, "register")}
+    return {(MISSING, "register 2020-08-18")}
 
 
 def alter_register(scene: Scene) -> Findings:

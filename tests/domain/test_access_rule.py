@@ -15,6 +15,7 @@ from kelarec.domain.access_rule import Clause, decide
 from kelarec.domain.codes import State
 from kelarec.domain.recording import Part
 from kelarec.domain.register import Register
+from kelarec.domain.register_versions import RegisterVersions
 from kelarec.domain.restricted_use import RestrictedUse
 from kelarec.domain.session_terms import BreakGlass, SessionTerms
 from kelarec.domain.staff_acts import USES_MASKED, Act
@@ -55,7 +56,7 @@ ALL_TRUE: Final[dict[str, Any]] = {
     "act": Act.OPEN,
     "terms": TERMS,
     "staff": VEIKKO,
-    "register": kela_register(contact_point="Registry office"),
+    "registers": RegisterVersions([kela_register(contact_point="Registry office")]),
     "at": NOW,
     "recording": RECORDING,
     "details": DETAILS,
@@ -79,8 +80,16 @@ TRAINING: Final = evolve(TERMS, purpose="staff-training", matter="PLAN-1")
 ORIGINAL: Final = DETAILS.parts[0]
 COPY: Final = evolve(ORIGINAL, name="masked-audio-2", object_name="masked-1", masked_for="staff-training")
 MASKED_FOR_TRAINING: Final = evolve(DETAILS, parts=(ORIGINAL, COPY))
-REGISTER: Final = ALL_TRUE["register"]
+REGISTER: Final = ALL_TRUE["registers"].newest
 ADVISER: Final = REGISTER.find_role("adviser")
+WITHOUT: Final = evolve(
+    REGISTER,
+    version=date(2019, 1, 1),
+    purposes=[each for each in REGISTER.purposes if each.code != VERIFY],
+    roles=[evolve(each, purposes=each.purposes - {VERIFY}) for each in REGISTER.roles],
+)
+TWO_VERSIONS: Final = {"registers": RegisterVersions([WITHOUT, REGISTER])}
+UNDER_THE_FIRST: Final = evolve(RECORDING, register_version=WITHOUT.version)
 
 
 def with_adviser(**known: Any) -> Register:  # noqa: ANN401  the fields of Role
@@ -175,6 +184,11 @@ FALSE: Final[dict[str, tuple[Clause, dict[str, Any]]]] = {
             "terms": evolve(TERMS, break_glass=BreakGlass(reason="kiire", ends_at=NOW)),
         },
     ),
+    "made under a notice without the purpose": (Clause.MADE_FOR, {"recording": UNDER_THE_FIRST} | TWO_VERSIONS),
+    "made under no notice that is known": (
+        Clause.MADE_FOR,
+        {"recording": evolve(RECORDING, register_version=date(2019, 1, 1))},
+    ),
     "held for another purpose": (Clause.END, OVER | {"held_for": frozenset({"legal-claim"})}),
     "at its end": (
         Clause.END,
@@ -194,7 +208,7 @@ FALSE: Final[dict[str, tuple[Clause, dict[str, Any]]]] = {
         | {
             "recording": evolve(RECORDING, state=State.RESTRICTED),
             "terms": evolve(TRAINING, restricted_use=RestrictedUse.CONSENT),
-            "register": with_adviser(restricted_uses=list(RestrictedUse)),
+            "registers": RegisterVersions([with_adviser(restricted_uses=list(RestrictedUse))]),
         },
     ),
     "masked for another purpose": (
@@ -247,7 +261,7 @@ TRUE: Final[dict[str, dict[str, Any]]] = {
     "restricted, with consent, by a role that may claim it": {
         "recording": evolve(RECORDING, state=State.RESTRICTED),
         "terms": evolve(TERMS, restricted_use=RestrictedUse.CONSENT),
-        "register": with_adviser(restricted_uses=[RestrictedUse.CONSENT]),
+        "registers": RegisterVersions([with_adviser(restricted_uses=[RestrictedUse.CONSENT])]),
     },
 }
 
@@ -279,7 +293,7 @@ def test_the_law_declares_purposes_that_a_notice_need_not(purpose: str) -> None:
 def test_training_looks_nobody_up_and_gives_nothing_out(act: Act) -> None:
     """Even a role that grants everything looks nobody up for training (sections 4 and 10)."""
     register = with_adviser(acts=list(Act))
-    asked = ALL_TRUE | IN_TRAINING | {"register": register, "act": act}
+    asked = ALL_TRUE | IN_TRAINING | {"registers": RegisterVersions([register]), "act": act}
     assert decide(**asked).refused_by is Clause.TRAINING
     assert decide(**asked | {"recording": None, "details": None}).refused_by is Clause.TRAINING
 
@@ -298,6 +312,7 @@ def _make_false(clause: Clause, asked: dict[str, Any]) -> dict[str, Any]:
             "terms": evolve(terms, break_glass=BreakGlass(reason="kiire", ends_at=NOW + timedelta(hours=1)))
         },
         Clause.DUTY: lambda: {"staff": evolve(staff, duties=())},
+        Clause.MADE_FOR: lambda: {"recording": evolve(recording, register_version=date(2019, 1, 1))},
         Clause.END: lambda: {
             "recording": evolve(recording, started_at=LONG_AGO, ended_at=LONG_AGO, kept_through=LONG_AGO.date())
         },
@@ -312,7 +327,7 @@ def _make_false(clause: Clause, asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_no_combination_of_false_clauses_opens_anything() -> None:
-    """All 8,192 combinations of true and false clauses: allowed if all are true, else the first false one is named."""
+    """All 16,384 combinations of true and false clauses: allowed if all are true, else the first false one is named."""
     clauses = [clause for clause in Clause if clause is not Clause.KNOWN_RECORDING]
     # Whether there is a recording at all is made false last, since the clauses after it then have none to ask about.
     for number in range(2 ** len(Clause)):

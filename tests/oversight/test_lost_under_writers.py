@@ -40,10 +40,13 @@ def lose(catalog_url: str) -> None:
         former.close()
 
 
+DERIVED = ("registers", "recordings", "tokens", "staff", "requests", "holds", "held_recordings")
+
+
 def derive(archive: Archive) -> Tables:
     """Return what the rows must be, read from the objects one by one, without the code that rebuilds."""
     vault = archive._vault
-    rows: Tables = {name: [] for name in ("recordings", "tokens", "staff", "requests", "holds", "held_recordings")}
+    rows: Tables = {name: [] for name in DERIVED}
     held: dict[str, list[tuple[bytes, int, bytes]]] = {}
     for kind in KINDS:
         newest: dict[str, str] = {}

@@ -69,9 +69,9 @@ def test_all_tables_are_rebuilt_row_by_row(disk: "Disk", lost: tuple[list[Record
         rebuilt = archive.rebuilt
     assert rebuilt is not None
     counted = {table: count for table, count in rebuilt.counts.items() if count}
-    assert counted == {"staff": 1, "requests": 2, "holds": 1, "recordings": 6}
+    assert counted == {"registers": 1, "staff": 1, "requests": 2, "holds": 1, "recordings": 6}
     assert rebuilt.differences == ()
-    assert {each.stage for each in shown} == {"log", "staff", "request", "hold", "recording"}
+    assert {each.stage for each in shown} == {"log", "register", "staff", "request", "hold", "recording"}
     with disk.open() as archive:
         archive.verify(by=OPERATOR)
 

@@ -13,12 +13,13 @@ import pytest
 
 from kelarec import AccessRequest, Archive, Place, Recording, StaffId, System
 from kelarec.errors import IntegrityError, KelarecError
-from kelarec.storage.description import read_description, read_register
+from kelarec.storage.description import read_description
 from kelarec.storage.engine import open_database, require_own
 from kelarec.storage.key_tree import name_leaf
 from kelarec.storage.keyring import Keyring
 from kelarec.storage.objects import FolderObjects
 from kelarec.storage.recordings import Recordings
+from kelarec.storage.registers import read_kept_registers
 from kelarec.storage.roots import load_root_key
 from kelarec.storage.sealing import CHUNK, HEADER, TAG, SealedReader
 from kelarec.storage.vault import Vault
@@ -150,7 +151,9 @@ def test_in_a_sealed_document(disk: "Disk", vault: Vault, kind: str) -> None:
 @pytest.mark.usefixtures("call")
 def test_in_the_register(disk: "Disk", vault: Vault, disk_archive: Archive) -> None:
     """One flipped bit in any byte of the sealed register is found, so that nobody works by an altered notice."""
-    assert flip(one_of(disk, "register"), lambda: read_register(vault, disk_archive.register.name), bits=None) == []
+    assert (
+        flip(one_of(disk, "register"), lambda: read_kept_registers(vault, disk_archive.register.name), bits=None) == []
+    )
 
 
 def make_listener(vault: Vault, call: Recording) -> Callable[[], None]:

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from kelarec import Archive, Register, System, kela_register
 from kelarec.domain.instants import end_of, helsinki_date
+from kelarec.domain.register_versions import RegisterVersions
 from kelarec.domain.retention import RetentionPolicy
-from kelarec.storage.keys_ahead import AHEAD, iter_days_needed, make_keys_ahead
+from kelarec.storage.keys_ahead import AHEAD, find_days_needed, make_keys_ahead
 from kelarec.testing.builders import make_contact, make_wav
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ years: Final = st.integers(1, 6)
 def test_every_end_of_the_next_weeks_has_keys(now: datetime, kept: int, told: int, later: timedelta, age: int) -> None:
     """Whatever comes in during the next 33 days, of whatever age, ends on a date that has keys by now (section 9)."""
     register = evolve(REGISTER, retention=RetentionPolicy(kept), log_retention=RetentionPolicy(told))
-    needed = set(iter_days_needed(register, now))
+    needed = set(find_days_needed(RegisterVersions([register]), now))
     assert register.log_retention.last_day(now + later) in needed
     last_day = register.retention.last_day(now + later - age * DAY)
     assert last_day in needed or last_day < helsinki_date(now)
@@ -44,7 +45,7 @@ def list_days(archive: Archive) -> list[date]:
 def test_a_new_archive_has_its_keys(disk: "Disk") -> None:
     """A new archive on disk has the keys of a year and five weeks, and of five weeks of log entries' ends."""
     with disk.create() as archive:
-        assert list_days(archive) == sorted(iter_days_needed(archive.register, disk.clock()))
+        assert list_days(archive) == find_days_needed(archive.registers, disk.clock())
         print(f"\n{len(list_days(archive))} dates")
 
 
@@ -65,8 +66,8 @@ def test_keys_are_made_daily(disk: "Disk", how: str) -> None:
     else:
         archive.retention.sweep(by=RECORDER)
     with archive:
-        assert set(iter_days_needed(archive.register, disk.clock())) <= set(list_days(archive))
-        assert make_keys_ahead(archive._vault, archive.register) == ()
+        assert set(find_days_needed(archive.registers, disk.clock())) <= set(list_days(archive))
+        assert make_keys_ahead(archive._vault, archive.registers) == ()
 
 
 def test_lost_keys_are_named_and_not_made_anew(disk: "Disk") -> None:

@@ -8,11 +8,11 @@ from kelarec.audit.entries import EntryKind
 from kelarec.audit.log import AuditLog
 from kelarec.domain.free_text import require_impersonal
 from kelarec.domain.people import Actor, StaffId, System
-from kelarec.domain.register import Register
 from kelarec.domain.staff import StaffMember
 from kelarec.domain.staff_acts import Act
 from kelarec.domain.staff_change import StaffChange
 from kelarec.errors import DeniedError, InvalidValueError
+from kelarec.storage.registers import Registers
 from kelarec.storage.staff_directory import StaffDirectory
 from kelarec.storage.vault import Vault
 
@@ -26,10 +26,10 @@ class Staff:
     only proposes, and another person confirms.
     """
 
-    def __init__(self, vault: Vault, log: AuditLog, register: Register) -> None:
+    def __init__(self, vault: Vault, log: AuditLog, registers: Registers) -> None:
         self._vault = vault
         self._log = log
-        self._register = register
+        self._registers = registers
         self._directory = StaffDirectory(vault)
 
     def enrol(self, member: StaffMember, *, by: Actor) -> None:
@@ -177,12 +177,13 @@ class Staff:
             raise InvalidValueError(
                 "The staff are known by the directory that the archive was opened with.", advice="Change them there."
             )
-        unknown = sorted(code for code in member.roles if self._register.find_role(code) is None)
+        register = self._registers.now()
+        unknown = sorted(code for code in member.roles if register.find_role(code) is None)
         if unknown:
             raise InvalidValueError(
                 f"The register declares no role {', '.join(unknown)}.", advice="Use codes of the register's roles."
             )
-        undeclared = sorted({duty.purpose for duty in member.duties if not self._register.has_purpose(duty.purpose)})
+        undeclared = sorted({duty.purpose for duty in member.duties if not register.has_purpose(duty.purpose)})
         if undeclared:
             raise InvalidValueError(
                 f"The register declares no purpose {', '.join(undeclared)}.", advice="Declare it in the register."

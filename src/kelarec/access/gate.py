@@ -11,7 +11,6 @@ from kelarec.audit.entries import Entry, EntryKind
 from kelarec.audit.log import AuditLog
 from kelarec.domain.access_rule import Clause, decide
 from kelarec.domain.instants import end_of
-from kelarec.domain.register import Register
 from kelarec.domain.session_terms import SessionTerms
 from kelarec.domain.staff import StaffMember
 from kelarec.domain.staff_acts import Act
@@ -19,6 +18,7 @@ from kelarec.errors import ClosedError, DeniedError, DirectoryError, ExpiredErro
 from kelarec.storage import catalog_tables as tables
 from kelarec.storage.holds import Holds
 from kelarec.storage.recordings import OpenedRecord, Recordings
+from kelarec.storage.registers import Registers
 from kelarec.storage.staff_directory import StaffDirectory
 from kelarec.storage.vault import Vault
 
@@ -35,6 +35,7 @@ DENIALS: Final = {
     Clause.ROLE: "No role of the staff member grants this for this purpose.",
     Clause.TRAINING: "Whoever sees masked copies only looks nobody up, gives nothing out and breaks no glass.",
     Clause.DUTY: "No duty links the staff member to this matter and recording.",
+    Clause.MADE_FOR: "The notice that the recording was made under declares no such purpose.",
     Clause.RESTRICTION: "The recording is restricted to storage.",
     Clause.MASKED: "The purpose needs a masked copy and there is none yet.",
     Clause.ONESELF: "The recording is about the staff member.",
@@ -44,12 +45,12 @@ DENIALS: Final = {
 class Gate:
     """Decides about the acts of one session and writes each decision to the log."""
 
-    def __init__(self, vault: Vault, log: AuditLog, register: Register, terms: SessionTerms) -> None:
+    def __init__(self, vault: Vault, log: AuditLog, registers: Registers, terms: SessionTerms) -> None:
         self.terms = terms
         self.recordings = Recordings(vault)
         self._vault = vault
         self._log = log
-        self._register = register
+        self._registers = registers
         self._holds = Holds(vault, self.recordings)
         self._staff = StaffDirectory(vault)
         self._is_over = False
@@ -205,7 +206,7 @@ class Gate:
             act=act,
             terms=self.terms,
             staff=find_staff(connection),
-            register=self._register,
+            registers=self._registers.versions,
             at=self._vault.now(),
             recording=None if opened is None else opened.record.recording,
             details=None if opened is None else opened.record.details,

@@ -16,12 +16,12 @@ from kelarec.audit.log import AuditLog
 from kelarec.domain.chat import Chat
 from kelarec.domain.people import Person
 from kelarec.domain.recording import Part, RecordingDetails
-from kelarec.domain.register import Register
 from kelarec.domain.staff_acts import Act
 from kelarec.errors import InvalidValueError
 from kelarec.media.masking import mask_chat
 from kelarec.media.wav_masks import silence_wav
 from kelarec.storage.json_form import from_json, to_json
+from kelarec.storage.registers import Registers
 from kelarec.storage.vault import Vault
 
 
@@ -45,7 +45,7 @@ class MadeMask:
 def mask_recording(
     vault: Vault,
     log: AuditLog,
-    register: Register,
+    registers: Registers,
     gate: Gate,
     recording_id: UUID,
     *,
@@ -73,6 +73,7 @@ def mask_recording(
     recording, details = opened.record.recording, opened.record.details
     recordings = gate.recordings
     taken: Counter[str] = Counter()
+    register = registers.now()
     with gate.logging_refusals(Act.MASK, recording_id):
         if not register.has_purpose(masked_for):
             raise InvalidValueError(f"The register declares no purpose {masked_for}.", advice="Use one it declares.")

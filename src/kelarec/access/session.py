@@ -27,7 +27,6 @@ from kelarec.domain.masked import mask_details, mask_recording_facts
 from kelarec.domain.people import Identifier
 from kelarec.domain.recording import Part, Recording, RecordingDetails
 from kelarec.domain.references import SearchTerm
-from kelarec.domain.register import Register
 from kelarec.domain.session_terms import SessionTerms
 from kelarec.domain.staff_acts import Act
 from kelarec.errors import InvalidValueError
@@ -36,6 +35,7 @@ from kelarec.storage import catalog_tables as tables
 from kelarec.storage.disclosures import DisclosureRegister
 from kelarec.storage.json_form import from_json
 from kelarec.storage.recordings import OpenedRecord, Recordings
+from kelarec.storage.registers import Registers
 from kelarec.storage.sealing import SealedReader
 from kelarec.storage.search import Criteria, Search
 from kelarec.storage.vault import Vault
@@ -46,13 +46,12 @@ _MOST_RANGES: Final = 20
 class Session(AbstractContextManager["Session"]):
     """Work of one staff member, for one purpose and matter, until an end."""
 
-    def __init__(self, vault: Vault, log: AuditLog, register: Register, terms: SessionTerms) -> None:
+    def __init__(self, vault: Vault, log: AuditLog, registers: Registers, terms: SessionTerms) -> None:
         self._vault = vault
         self._log = log
-        self._register = register
-        self._gate = Gate(vault, log, register, terms)
+        self._registers = registers
+        self._gate = Gate(vault, log, registers, terms)
         self._recordings = Recordings(vault)
-        self._is_masked = register.shows_masked_only(terms.purpose)
         self._is_over = False
         self._readers: list[AudioReader] = []
         self.terms = terms
@@ -198,7 +197,7 @@ class Session(AbstractContextManager["Session"]):
         return mask_recording(
             self._vault,
             self._log,
-            self._register,
+            self._registers,
             self._gate,
             recording_id,
             masked_for=masked_for,
@@ -253,7 +252,7 @@ class Session(AbstractContextManager["Session"]):
             self._log,
             self._gate,
             tuple(recording_ids),
-            kept=self._register.disclosure_retention,
+            kept=self._registers.now().disclosure_retention,
             recipient=recipient,
             country=country,
             ground=ground,
@@ -307,6 +306,10 @@ class Session(AbstractContextManager["Session"]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.end()
+
+    @property
+    def _is_masked(self) -> bool:
+        return self._registers.now().shows_masked_only(self.terms.purpose)
 
     def _begin_finding(self) -> Finding:
         self._gate.require(Act.FIND)

@@ -14,7 +14,6 @@ from kelarec.audit.log import AuditLog
 from kelarec.domain.access_review import AccessReview
 from kelarec.domain.instants import helsinki_date
 from kelarec.domain.people import StaffId, System
-from kelarec.domain.register import Register
 from kelarec.domain.restricted_use import to_restricted_use
 from kelarec.domain.session_terms import BreakGlass, SessionTerms
 from kelarec.domain.staff import Authenticator, Credential
@@ -23,6 +22,7 @@ from kelarec.storage import catalog_tables as tables
 from kelarec.storage.envelopes import make_data_key, seal_document
 from kelarec.storage.json_form import from_json, to_json
 from kelarec.storage.recordings import microseconds
+from kelarec.storage.registers import Registers
 from kelarec.storage.review_queue import ReviewQueue
 from kelarec.storage.vault import Vault
 
@@ -36,11 +36,11 @@ class Sessions:
     """Begins and resumes sessions; each is a row with an id and an end."""
 
     def __init__(
-        self, vault: Vault, log: AuditLog, register: Register, authenticator: Authenticator | None = None
+        self, vault: Vault, log: AuditLog, registers: Registers, authenticator: Authenticator | None = None
     ) -> None:
         self._vault = vault
         self._log = log
-        self._register = register
+        self._registers = registers
         self._authenticator = authenticator
         self._reviews = ReviewQueue(vault)
 
@@ -81,7 +81,7 @@ class Sessions:
                 staff_id=staff_id,
                 purpose=purpose,
                 matter=matter,
-                country=self._register.controller.country if country is None else country,
+                country=self._registers.in_force(now).controller.country if country is None else country,
                 begun_at=now,
                 ends_at=ends_at,
                 break_glass=None if break_glass is None else BreakGlass(reason=break_glass, ends_at=ends_at),
@@ -89,7 +89,7 @@ class Sessions:
             ),
         )
         self._write(terms)
-        return Session(self._vault, self._log, self._register, terms)
+        return Session(self._vault, self._log, self._registers, terms)
 
     def resume(self, session_id: UUID, *, by: StaffId | Credential) -> Session:
         """Go on in a session that was begun elsewhere, such as in another process of a web service.
@@ -108,7 +108,7 @@ class Sessions:
             )
             raise self._log.deny(entry, "There is no such session of yours, or it is over.", clause="session")
         self._log.write(self._log.new_entry(EntryKind.SESSION_RESUMED, staff_id, terms=terms))
-        return Session(self._vault, self._log, self._register, terms)
+        return Session(self._vault, self._log, self._registers, terms)
 
     def authenticate(self, by: StaffId | Credential) -> StaffId:
         """Return who the caller is.

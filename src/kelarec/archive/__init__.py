@@ -14,6 +14,7 @@ from kelarec.audit.entries import EntryKind
 from kelarec.audit.integrator import Witness
 from kelarec.domain.people import Actor, System
 from kelarec.domain.register import Register
+from kelarec.domain.register_versions import RegisterVersions
 from kelarec.domain.staff import Authenticator, Directory
 from kelarec.domain.staff_acts import Act
 from kelarec.domain.uuid7 import RANDOM_BYTES, uuid7
@@ -21,7 +22,7 @@ from kelarec.errors import InvalidValueError
 from kelarec.oversight.rebuild import Rebuilt, rebuild_catalog
 from kelarec.retention.opening import begin_use
 from kelarec.storage.bulk import ShowProgress
-from kelarec.storage.description import read_description, read_register, write_description, write_register
+from kelarec.storage.description import read_description, write_description
 from kelarec.storage.engine import (
     Database,
     create_schema,
@@ -37,6 +38,14 @@ from kelarec.storage.migrations import migrate
 from kelarec.storage.objects import MemoryObjects, ObjectPlace
 from kelarec.storage.opening import Credentials, no_credentials
 from kelarec.storage.places import Place
+from kelarec.storage.registers import (
+    Registers,
+    WrittenRegister,
+    insert_register,
+    read_kept_registers,
+    read_registers,
+    write_register,
+)
 from kelarec.storage.residency import NOTHING_DECLARED, Declarations
 from kelarec.storage.roots import LocalRootKey, RootKey, Secrets
 from kelarec.storage.source import Source, new_catalog
@@ -58,7 +67,7 @@ class Archive(ArchiveInUse):
 
     Attributes:
         id: A UUID of version 7.
-        register: The notice it obeys.
+        register: The notice that is in force now.
         capture: Takes contacts in.
         staff: Who may work here.
         restrictions: Restricts recordings to storage.
@@ -154,6 +163,7 @@ class Archive(ArchiveInUse):
         """
         source = Source(objects, keys, root_key, secrets, credentials, residency, spool, spool_limit)
         catalog = source.place_catalog(catalog)
+        source = evolve(source, catalog=catalog)
         root = source.load_root(randomness)
         with new_catalog(catalog), source.new_places(randomness) as (store, key_place):
             return cls._create(
@@ -203,7 +213,9 @@ class Archive(ArchiveInUse):
             IntegrityError: Something was altered.
         """
         source = Source(objects, keys, root_key, secrets, credentials, residency, spool, spool_limit)
-        database = open_database(source.place_catalog(catalog), must_exist=True)
+        catalog = source.place_catalog(catalog)
+        source = evolve(source, catalog=catalog)
+        database = open_database(catalog, must_exist=True)
         vault = source.open(database, clock, randomness, directory)
         try:
             require_own(database, archive_id=str(vault.archive_id))
@@ -251,6 +263,7 @@ class Archive(ArchiveInUse):
         """
         source = Source(objects, keys, root_key, secrets, credentials, residency, spool, spool_limit)
         catalog = source.place_catalog(catalog)
+        source = evolve(source, catalog=catalog)
         source.open_bare().database.close()  # what is wrong with objects or keys shows before a catalog is made
         vault = source.open(open_database(catalog, must_exist=None), clock, randomness, directory)
         work = partial(rebuild_catalog, by=by, executor=executor, progress=progress)
@@ -286,7 +299,8 @@ class Archive(ArchiveInUse):
         database = open_memory_database() if catalog is None else open_database(catalog, must_exist=None)
         work = partial(rebuild_catalog, by=by, executor=executor, progress=progress, former=self._vault)
         vault = evolve(self._vault, database=database)
-        archive = self._open_rebuilt(vault, self._source, self._witnesses, self._authenticator, work)
+        source = None if self._source is None else evolve(self._source, catalog=catalog)
+        archive = self._open_rebuilt(vault, source, self._witnesses, self._authenticator, work)
         self._is_closed = True
         self.audit.abandon()
         self._vault.database.close()
@@ -302,8 +316,9 @@ class Archive(ArchiveInUse):
         work: Callable[..., Rebuilt],
     ) -> "Archive":
         try:
-            register = read_register(vault, read_description(vault.objects)[1])
-            rebuilt = work(vault, register, reopen=None if source is None else source.open_bare)
+            kept = read_kept_registers(vault, read_description(vault.objects)[1])
+            registers = Registers(vault, kept, is_provisional=True)
+            rebuilt = work(vault, registers, reopen=None if source is None else source.open_bare)
             archive = cls._open(vault, source, witnesses, authenticator)
         except BaseException:
             vault.database.close()
@@ -319,9 +334,9 @@ class Archive(ArchiveInUse):
         witnesses: Sequence[Witness],
         authenticator: Authenticator | None,
     ) -> "Archive":
-        register = read_register(vault, read_description(vault.objects)[1])
-        archive = cls(vault, register, witnesses, source, authenticator)
-        archive.destroyed_again, archive.lost_keys = begin_use(vault, archive.audit, archive.register, by=_HERE)
+        registers = Registers(vault, read_registers(vault, read_description(vault.objects)[1]))
+        archive = cls(vault, registers, witnesses, source, authenticator)
+        archive.destroyed_again, archive.lost_keys = begin_use(vault, archive.audit, registers, by=_HERE)
         return archive
 
     @classmethod
@@ -346,10 +361,10 @@ class Archive(ArchiveInUse):
         try:
             create_schema(vault.database, catalog_id=str(vault.new_id()), archive_id=str(archive_id))
             with or_without_schema(vault.database):
-                write_register(vault, register)
-                archive = cls(vault, register, witnesses, source, authenticator)
+                written = write_register(vault, register)
+                archive = cls(vault, Registers(vault, RegisterVersions([register])), witnesses, source, authenticator)
                 try:
-                    archive._begin()
+                    archive._begin(written)
                 except BaseException:
                     archive.audit.abandon()  # or it would write into places that are being emptied
                     raise
@@ -358,10 +373,12 @@ class Archive(ArchiveInUse):
             raise
         return archive
 
-    def _begin(self) -> None:
+    def _begin(self, written: WrittenRegister) -> None:
         """Make what a new archive has from the first moment; its description comes last."""
-        make_keys_ahead(self._vault, self.register)
+        make_keys_ahead(self._vault, self.registers)
         self.audit.begin()
-        version = self.register.version.isoformat()
-        self.audit.write(self.audit.new_entry(EntryKind.ARCHIVE_CREATED, _HERE, register_version=version))
-        write_description(self._vault.objects, self._vault.archive_id, self.register)
+        version = written.register.version.isoformat()
+        created = self.audit.new_entry(EntryKind.ARCHIVE_CREATED, _HERE, register=version, record_sha256=written.sha256)
+        with self.audit.transaction(created) as connection:
+            insert_register(self._vault, connection, written, after=None)
+        write_description(self._vault.objects, self._vault.archive_id, written.register)

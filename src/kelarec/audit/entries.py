@@ -64,11 +64,12 @@ class EntryKind(StrEnum):
     IMPORT_ENDED = "import-ended"
     ROOT_KEY_ROTATION = "root-key-rotation"
     DATA_KEY_EXPORTED = "data-key-exported"
+    REGISTER_ADOPTED = "register-adopted"
+    NOTICE_CHECKED = "notice-checked"
 
 
 WITHOUT_HASHES: Final = frozenset(
     {
-        EntryKind.ARCHIVE_CREATED,
         EntryKind.ARCHIVE_OPENED,
         EntryKind.ARCHIVE_CLOSED,
         EntryKind.RECORDING_BEGUN,
@@ -86,6 +87,7 @@ WITHOUT_HASHES: Final = frozenset(
         EntryKind.CATALOG_REBUILT,
         EntryKind.COMPARISON_BEGUN,
         EntryKind.COMPARISON_ENDED,
+        EntryKind.NOTICE_CHECKED,
         EntryKind.GAPS_SOUGHT,
         EntryKind.GAPS_FOUND,
         EntryKind.IMPORT_BEGUN,

@@ -78,11 +78,17 @@ class TreeHead:
 
 
 class Integrator:
-    """Builds the tree behind the entries of one archive."""
+    """Builds the tree behind the entries of one archive.
+
+    Attributes:
+        is_witnessed: Whether a witness took the newest checkpoint that this process has shown; before the first,
+            whether there is any witness.
+    """
 
     def __init__(self, vault: Vault, witnesses: Sequence[Witness] = ()) -> None:
         self._vault = vault
         self._witnesses = witnesses
+        self.is_witnessed = bool(witnesses)
         self._turn = threading.RLock()
         self._holder = vault.randomness(16).hex()
         self._signing_key = Ed25519PrivateKey.from_private_bytes(vault.keyring.get_signing_seed())
@@ -284,6 +290,7 @@ class Integrator:
 
     def _show_witnesses(self, note: bytes) -> bytes:
         """Return the checkpoint with the cosignatures of those who gave one; no witness can hold up the log."""
+        self.is_witnessed = False
         for witness in self._witnesses:
             try:
                 cosigned = note + (witness(note) or b"")
@@ -292,6 +299,7 @@ class Integrator:
                 _LOGGER.warning("A witness did not cosign a checkpoint: %s", type(error).__name__)
             else:
                 note = cosigned
+                self.is_witnessed = True
         return note
 
     def _write_payloads(self, size: int, rows: list[Any]) -> None:

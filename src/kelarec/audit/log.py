@@ -19,7 +19,6 @@ from kelarec.audit.leaf import commit
 from kelarec.audit.log_rows import HALVES, LOG, OLDEST_FIRST, entry_context, open_entry
 from kelarec.domain.instants import helsinki_date, to_utc
 from kelarec.domain.people import Actor, System
-from kelarec.domain.register import Register
 from kelarec.domain.session_terms import SessionTerms
 from kelarec.domain.staff_acts import Act
 from kelarec.errors import DeniedError, DirectoryError, InvalidValueError, KelarecError
@@ -27,6 +26,7 @@ from kelarec.storage import catalog_tables as tables
 from kelarec.storage.compiled import insert_now
 from kelarec.storage.engine import read_catalog_fact
 from kelarec.storage.recordings import microseconds
+from kelarec.storage.registers import Registers
 from kelarec.storage.staff_directory import StaffDirectory
 from kelarec.storage.vault import Vault
 from kelarec.storage.wrapping import wrap
@@ -44,13 +44,13 @@ _Done = TypeVar("_Done")
 class AuditLog:
     """The log of one archive."""
 
-    def __init__(self, vault: Vault, register: Register, witnesses: Sequence[Witness] = ()) -> None:
+    def __init__(self, vault: Vault, registers: Registers, witnesses: Sequence[Witness] = ()) -> None:
         self._vault = vault
         self._integrator = Integrator(vault, witnesses)
         self._tries = 0
         self._left: deque[Entry] = deque()
         self._background = Background(self._integrate_behind)
-        self._register = register
+        self._registers = registers
         self._staff = StaffDirectory(vault)
         self._catalog_id = ""
 
@@ -84,7 +84,7 @@ class AuditLog:
         Raises:
             CatalogMismatchError: Another catalog has taken over; the transaction must not be committed.
         """
-        ends_on = self._register.log_retention.last_day(entry.at)
+        ends_on = self._registers.in_force(entry.at).log_retention.last_day(entry.at)
         key = self._vault.keyring.get_or_make(ends_on, self._vault.now()).wrapping
         committed = commit(entry, self._vault.randomness)
         payload = wrap(key, committed.secret, entry_context(self._vault, entry.id), self._vault.randomness)
@@ -210,6 +210,21 @@ class AuditLog:
         """The public key of the log as a C2SP verifier key, for `verify.py` and for witnesses."""
         return self._integrator.vkey
 
+    @property
+    def is_witnessed(self) -> bool:
+        """Whether somebody outside keeps the checkpoints, as far as this process knows."""
+        return self._integrator.is_witnessed
+
+    def find_checkpoint_size(self) -> int | None:
+        """Return how many entries the newest checkpoint covers, or None before the first.
+
+        Raises:
+            IntegrityError: It is not one that this archive signed.
+            StorageError: The objects do not answer.
+        """
+        head = self._integrator.find_head()
+        return None if head is None else head.checkpoint.size
+
     def require_current(self) -> None:
         """Integrate entries that have waited for more than ten seconds: nothing goes on over a log that stands still.
 
@@ -309,7 +324,8 @@ class AuditLog:
             return "known-staff"
         if not any(each.is_in_force(helsinki_date(self._vault.now())) for each in member.commitments):
             return "commitment"
-        roles = (self._register.find_role(code) for code in member.roles)
+        register = self._registers.now()
+        roles = (register.find_role(code) for code in member.roles)
         return None if any(role is not None and act in role.acts for role in roles) else "role"
 
     def iter_entries(

@@ -17,7 +17,7 @@ from kelarec.audit.entries import Entry
 from kelarec.audit.integrator import FOLDER, Integrator, TreeHead
 from kelarec.audit.leaf import read_leaf, reopen
 from kelarec.audit.verify import TILE_WIDTH, VerificationError, get_bundle, verify_log
-from kelarec.domain.retention import RetentionPolicy
+from kelarec.domain.register_versions import RegisterVersions
 from kelarec.errors import IntegrityError, KeyUnavailableError, ObjectNotFoundError
 from kelarec.storage.objects import ObjectPlace
 from kelarec.storage.recordings import microseconds
@@ -107,7 +107,7 @@ def iter_segments(payloads: Sequence[PayloadObject], start: int, stop: int) -> I
         yield Segment(begin, end, tuple(each for each in near if each.stop > begin))
 
 
-def read_segment(vault: Vault, segment: Segment, log_retention: RetentionPolicy) -> list[EntryRow]:
+def read_segment(vault: Vault, segment: Segment, registers: RegisterVersions) -> list[EntryRow]:
     """Return the rows of a segment's leaves, with their payloads where they are still there.
 
     Raises:
@@ -116,7 +116,7 @@ def read_segment(vault: Vault, segment: Segment, log_retention: RetentionPolicy)
     told = {row["leaf"]: row for payload in segment.payloads for row in iter_payload_rows(vault, payload)}
     rows = []
     for index, leaf in enumerate(read_leaves(vault.objects, segment.start, segment.stop), start=segment.start):
-        row = told.get(leaf) or _make_silent(leaf, log_retention)
+        row = told.get(leaf) or _make_silent(leaf, registers)
         rows.append({**row, "leaf_index": index})
     return rows
 
@@ -185,13 +185,13 @@ def _to_row(entry: Entry, ends_on: date, leaf: bytes, payload: bytes) -> EntryRo
     }
 
 
-def _make_silent(leaf: bytes, log_retention: RetentionPolicy) -> EntryRow:
+def _make_silent(leaf: bytes, registers: RegisterVersions) -> EntryRow:
     kind, at = read_leaf(leaf)
     return {
         "id": b"",
         "kind": kind,
         "at": microseconds(at),
-        "ends_on": log_retention.last_day(at).toordinal(),
+        "ends_on": registers.in_force(at).log_retention.last_day(at).toordinal(),
         "actor": "",
         "recording_id": None,
         "session_id": None,

@@ -107,7 +107,7 @@ class ImportCheck:
             column = _COLUMNS.get(decision.rule, "started_at")
             faults.append(place.fault(column, sentence, _DO_NOT_IMPORT))
         try:
-            self._admission.require_declared(reading.categories)
+            self._admission.require_declared(reading.categories, started_at=contact.started_at)
         except InvalidValueError as error:
             faults.append(place.fault("categories", "The register does not declare one of them.", error.advice))
         if faults:

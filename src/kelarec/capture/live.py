@@ -2,12 +2,14 @@
 
 import threading
 from collections.abc import Collection
+from functools import partial
 from typing import Final
 from uuid import UUID
 
 from kelarec.audit.log import AuditLog
 from kelarec.capture.admission import Admission
 from kelarec.capture.drain import Drain
+from kelarec.capture.spool_state import SpoolState
 from kelarec.capture.spooled_head import Head, part_prefix, write_head
 from kelarec.capture.take import Take
 from kelarec.capture.take_part import make_part_forms
@@ -17,7 +19,7 @@ from kelarec.domain.people import Actor
 from kelarec.domain.recording import Recording
 from kelarec.domain.take import AudioForm, TakeStory
 from kelarec.errors import ContactTakenError, NoSpoolError, SpoolError
-from kelarec.storage.recordings import Recordings
+from kelarec.storage.recordings import Recordings, from_microseconds
 from kelarec.storage.spool import Spool
 from kelarec.storage.spool_place import SpoolPlace
 from kelarec.storage.spooled_take import SpooledTake
@@ -88,7 +90,7 @@ class LiveTakes:
             prefix_of=lambda form: part_prefix(self._vault, recording.id, take_id, form),
             clock=self._vault.now,
             on_change=self._drain.note_change,
-            require_declared=self._admission.require_declared,
+            require_declared=partial(self._admission.require_declared, started_at=recording.started_at),
         )
 
     def _get_spool(self) -> Spool:
@@ -117,6 +119,20 @@ class LiveTakes:
             self._takes.pop(take.spooled.id, None)
             if self._contacts.get(take.story.contact.contact_id) is take:
                 del self._contacts[take.story.contact.contact_id]
+
+    def measure(self) -> SpoolState:
+        """Return how full the spool is, and how far behind."""
+        spool = self._spool
+        if spool is None:
+            return SpoolState()
+        trouble = spool.refusal or spool.trouble
+        is_behind = spool.is_writing and spool.synced_at > 0
+        return SpoolState(
+            takes=spool.depth,
+            bytes=spool.size,
+            durable_at=from_microseconds(spool.synced_at) if is_behind else None,
+            refusal=None if trouble is None else trouble.code,
+        )
 
     def close(self) -> None:
         """Seal what is live as cut, bring in what can be brought in, and let go of the spool."""

@@ -13,11 +13,11 @@ from kelarec.domain.capture_plan import CaptureDecision, CaptureGap, CaptureRule
 from kelarec.domain.contact import Contact
 from kelarec.domain.instants import end_of
 from kelarec.domain.people import Actor
-from kelarec.domain.register import Register
 from kelarec.domain.staff_acts import Act
 from kelarec.errors import InvalidValueError
 from kelarec.storage.capture_choice import get_percentile
 from kelarec.storage.contact_rows import ContactRows
+from kelarec.storage.registers import Registers
 from kelarec.storage.vault import Vault
 
 _BATCH: Final = 5000
@@ -28,16 +28,17 @@ _A_DAY: Final = timedelta(days=1)
 class CapturePlan:
     """What the register's section 5 wants recorded."""
 
-    def __init__(self, vault: Vault, log: AuditLog, register: Register) -> None:
+    def __init__(self, vault: Vault, log: AuditLog, registers: Registers) -> None:
         self._vault = vault
         self._log = log
-        self._register = register
+        self._registers = registers
         self._rows = ContactRows(vault)
 
     def decide(self, contact: Contact) -> CaptureDecision:
         """Return whether a contact is to be recorded; see `Capture.decide`."""
-        decision = self._register.decide_capture(contact, lambda: get_percentile(self._vault, contact.contact_id))
-        last_day = self._register.retention.last_day(contact.started_at)
+        register = self._registers.in_force(contact.started_at)
+        decision = register.decide_capture(contact, lambda: get_percentile(self._vault, contact.contact_id))
+        last_day = register.retention.last_day(contact.started_at)
         if not decision.rule.bars and end_of(last_day) <= self._vault.now():
             return CaptureDecision(
                 rule=CaptureRule.RETENTION_OVER,
@@ -85,4 +86,4 @@ class CapturePlan:
     def list_days(self, contact: Contact) -> set[date]:
         """Return the last days kept that its recording may have: two clocks may differ about midnight."""
         at = contact.started_at
-        return {self._register.retention.last_day(each) for each in (at - _A_DAY, at, at + _A_DAY)}
+        return {self._registers.in_force(each).retention.last_day(each) for each in (at - _A_DAY, at, at + _A_DAY)}

@@ -19,18 +19,19 @@ from kelarec.capture.deposit import Deposit
 from kelarec.capture.live import LiveTakes
 from kelarec.capture.plan import CapturePlan
 from kelarec.capture.recover import Recovered, Recovery
+from kelarec.capture.spool_state import SpoolState
 from kelarec.capture.take import Take
 from kelarec.domain.capture_plan import CaptureDecision, CaptureGap, ExpectedContact
 from kelarec.domain.chat import Chat
 from kelarec.domain.contact import Contact
 from kelarec.domain.people import Actor
 from kelarec.domain.recording import Recording, RecordingDetails
-from kelarec.domain.register import Register
 from kelarec.domain.staff_acts import Act
 from kelarec.domain.take import AudioForm
 from kelarec.errors import InvalidValueError, NoSpoolError, ObjectNotFoundError, SpooledError
 from kelarec.storage.bulk import Reopen
 from kelarec.storage.recordings import Record, Recordings
+from kelarec.storage.registers import Registers
 from kelarec.storage.spool_place import SpoolPlace
 from kelarec.storage.vault import Vault
 
@@ -42,7 +43,7 @@ class Capture:
         self,
         vault: Vault,
         log: AuditLog,
-        register: Register,
+        registers: Registers,
         *,
         spool: SpoolPlace | None = None,
         spool_limit: int | None = None,
@@ -51,8 +52,8 @@ class Capture:
         self._vault = vault
         self._log = log
         self._recordings = Recordings(vault)
-        self._admission = Admission(vault, register)
-        self._plan = CapturePlan(vault, log, register)
+        self._admission = Admission(vault, registers)
+        self._plan = CapturePlan(vault, log, registers)
         self._spool = spool
         self._import = FolderImport(vault, log, self._admission, self._plan, reopen)
         self._live = LiveTakes(vault, log, self._admission, spool, spool_limit)
@@ -210,6 +211,10 @@ class Capture:
         self._vault.database.require_usable()
         self._log.require_may(by, Act.STORE)
         return self._import.run(Path(folder), Path(manifest), by, executor, progress)
+
+    def measure_spool(self) -> SpoolState:
+        """Return how full the spool of this process is, and how far behind."""
+        return self._live.measure()
 
     def close(self) -> None:
         """Seal what is live as cut and let go of the spool; what cannot be sealed in now stays there."""

@@ -15,6 +15,7 @@ from kelarec.domain.eea import EEA
 from kelarec.domain.instants import helsinki_date
 from kelarec.domain.recording import Recording, RecordingDetails
 from kelarec.domain.register import Register
+from kelarec.domain.register_versions import RegisterVersions
 from kelarec.domain.session_terms import SessionTerms
 from kelarec.domain.staff import Duty, DutyKind, StaffMember
 from kelarec.domain.staff_acts import ASKED_BEFORE_IT_IS_KNOWN_WHAT, GIVES_CONTENT, USES_MASKED, Act
@@ -32,6 +33,7 @@ class Clause(StrEnum):
     TRAINING = "training"
     DUTY = "duty"
     KNOWN_RECORDING = "known-recording"
+    MADE_FOR = "made-for"
     END = "end"
     RESTRICTION = "restriction"
     MASKED = "masked"
@@ -58,6 +60,7 @@ class _Asked:
     terms: SessionTerms
     staff: StaffMember
     register: Register
+    registers: RegisterVersions
     at: datetime
     on: date
     is_masked: bool
@@ -70,7 +73,7 @@ def decide(
     act: Act,
     terms: SessionTerms,
     staff: StaffMember | None,
-    register: Register,
+    registers: RegisterVersions,
     at: datetime,
     recording: Recording | None = None,
     details: RecordingDetails | None = None,
@@ -82,7 +85,7 @@ def decide(
         act: What somebody wants to do.
         terms: The session they work under.
         staff: What the directory says of them, or None if it does not know them.
-        register: The notice in force.
+        registers: The notice that is in force, and those that recordings were made under.
         at: Now, an aware instant.
         recording: The clear facts, or None if there is no such recording.
         details: Its details, for whom it is about.
@@ -90,8 +93,9 @@ def decide(
     """
     if staff is None or staff.id != terms.staff_id:
         return _REFUSALS[Clause.KNOWN_STAFF]
+    register = registers.in_force(at)
     is_masked = register.shows_masked_only(terms.purpose)
-    asked = _Asked(act, terms, staff, register, at, helsinki_date(at), is_masked, details, held_for)
+    asked = _Asked(act, terms, staff, register, registers, at, helsinki_date(at), is_masked, details, held_for)
     for clause, holds in _CLAUSES:
         if not holds(asked):
             return _REFUSALS[clause]
@@ -151,6 +155,12 @@ def _links(duty: Duty, asked: _Asked) -> bool:
     return True
 
 
+def _is_declared_for_it(asked: _Asked, recording: Recording, _: RecordingDetails) -> bool:
+    """Whether the notice that a recording was made under declares the purpose: a newer one adds none to it."""
+    made_under = asked.registers.find(recording.register_version)
+    return made_under is not None and made_under.has_purpose(asked.terms.purpose)
+
+
 def _is_before_its_end(asked: _Asked, recording: Recording, _: RecordingDetails) -> bool:
     return asked.at < recording.ends_at or asked.terms.purpose in asked.held_for
 
@@ -185,6 +195,7 @@ _CLAUSES: Final[tuple[tuple[Clause, Callable[[_Asked], bool]], ...]] = (
     (Clause.DUTY, _has_a_duty),
 )
 _CLAUSES_ABOUT_ONE: Final[tuple[tuple[Clause, Callable[[_Asked, Recording, RecordingDetails], bool]], ...]] = (
+    (Clause.MADE_FOR, _is_declared_for_it),
     (Clause.END, _is_before_its_end),
     (Clause.RESTRICTION, _may_be_used),
     (Clause.MASKED, _is_masked_if_it_must_be),

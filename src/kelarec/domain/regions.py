@@ -4,7 +4,16 @@ A region that is not here is unknown, and what is unknown is refused. Traps: AWS
 Google ``europe-west2`` are in the United Kingdom; AWS ``eu-central-2``, Azure ``switzerlandnorth`` and Google
 ``europe-west6`` in Switzerland; Google's pairs ``EUR5``, ``EUR7`` and ``EUR8`` reach into one of the two.
 
-Source: the providers' public lists of regions and, for Google, of bucket locations.
+Sources, compared line by line on 24.11.2026:
+
+- AWS: ``partitions.json`` of botocore 1.43.117. Its isolated partitions (``aws-iso…``) are left out.
+- Azure: "List of Azure regions" of Microsoft Learn (MicrosoftDocs/reliability-docs, regions-list.md, dated 23.9.2025;
+  "Physical location" and "Programmatic name"), for China the list of docs.azure.cn. The regions of the US
+  government and ``swedensouth``, which is named as the pair of ``swedencentral``, are not in its table.
+- Google: the regions of "Region availability" of Cloud SQL (docs.cloud.google.com/sql, a stored copy of 2026), which
+  is in all regions. The pairs ``EUR4``, ``EUR5``, ``EUR7``, ``EUR8``, ``NAM4``, and that nothing of ``EU`` lies in
+  London or Zürich, are from "Bucket locations" of Cloud Storage as public code cites it, not from the page itself;
+  ``EU`` is what is left of Europe. Bangkok (``asia-southeast3``) is in public code of 2026 only.
 """
 
 from collections.abc import Mapping
@@ -85,9 +94,11 @@ centralus US
 chilecentral CL
 chinaeast CN
 chinaeast2 CN
+chinaeast3 CN
 chinanorth CN
 chinanorth2 CN
 chinanorth3 CN
+denmarkeast DK
 eastasia HK
 eastus US
 eastus2 US
@@ -147,6 +158,7 @@ asia-south1 IN
 asia-south2 IN
 asia-southeast1 SG
 asia-southeast2 ID
+asia-southeast3 TH
 asia1 JP
 australia-southeast1 AU
 australia-southeast2 AU
@@ -179,6 +191,7 @@ southamerica-east1 BR
 southamerica-west1 CL
 us US
 us-central1 US
+us-central2 US
 us-east1 US
 us-east4 US
 us-east5 US

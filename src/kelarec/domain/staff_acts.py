@@ -28,6 +28,8 @@ class Act(StrEnum):
     EXPORT_DATA_KEY = "export-data-key"
     VERIFY = "verify"
     REBUILD = "rebuild"
+    ADOPT_REGISTER = "adopt-register"
+    CHECK_NOTICE = "check-notice"
 
 
 ASKED_BEFORE_IT_IS_KNOWN_WHAT: Final = frozenset({Act.FIND, Act.LIST_DISCLOSURES, Act.SELECT})

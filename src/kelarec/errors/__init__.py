@@ -96,6 +96,7 @@ from kelarec.errors._values import (
     OutOfOrderError,
     RegisterFaultsError,
     UnreadableAudioError,
+    VersionFaultsError,
 )
 
 __all__ = [
@@ -179,5 +180,6 @@ __all__ = [
     "UnknownSchemeError",
     "UnreachableError",
     "UnreadableAudioError",
+    "VersionFaultsError",
     "WrongRootKeyError",
 ]

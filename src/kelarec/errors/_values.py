@@ -164,3 +164,22 @@ class RegisterFaultsError(InvalidValueError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return (RegisterFaultsError, (self.faults,))
+
+
+class VersionFaultsError(InvalidValueError):
+    """A version of a register may not follow those that an archive has adopted.
+
+    Attributes:
+        faults: Every fault: where, and what is wrong there.
+    """
+
+    code = "version-faults"
+    default_advice = "Mend each place; nothing was adopted."
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(faults)
+        listed = "".join(f"\n  {place}: {sentence}" for place, sentence in self.faults)
+        super().__init__(f"The version cannot follow: {len(self.faults)} faults.{listed}\n")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (VersionFaultsError, (self.faults,))

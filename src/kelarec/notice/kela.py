@@ -262,6 +262,8 @@ _ROLES = (  # configuration: who may do what is the controller's to decide withi
             Act.REVIEW_ACCESS,
             Act.EXPORT_DATA_KEY,
             Act.VERIFY,
+            Act.ADOPT_REGISTER,
+            Act.CHECK_NOTICE,
         ],
         purposes=[DATA_SUBJECT_RIGHT, LEGAL_CLAIM],
         restricted_uses=list(RestrictedUse),
@@ -275,7 +277,7 @@ _ROLES = (  # configuration: who may do what is the controller's to decide withi
     Role(
         code="auditor",
         label=Label("tarkastaja", "revisor", "auditor"),
-        acts=[Act.READ_LOG, Act.REVIEW_ACCESS, Act.VERIFY],
+        acts=[Act.READ_LOG, Act.REVIEW_ACCESS, Act.VERIFY, Act.CHECK_NOTICE],
         purposes=[],
     ),
 )

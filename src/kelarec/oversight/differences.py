@@ -15,7 +15,7 @@ from sqlalchemy import Column, Connection, Table, func, select
 from kelarec.audit.entries import WITHOUT_HASHES
 from kelarec.audit.log_rows import LOG
 from kelarec.domain.instants import helsinki_date
-from kelarec.domain.register import Register
+from kelarec.domain.register_versions import RegisterVersions
 from kelarec.errors import IntegrityError, KeyUnavailableError
 from kelarec.oversight.comparison import Claim, compare_claims
 from kelarec.oversight.difference import Difference, DifferenceKind, misplaced, missing_kind
@@ -44,7 +44,7 @@ class Differences:
     """Compares one archive."""
 
     vault: Vault
-    register: Register
+    registers: RegisterVersions
     bulk: Bulk
     show: ShowProgress
 
@@ -62,7 +62,7 @@ class Differences:
         self.show(Progress("catalog", 1))
         if damages:
             return
-        yield from LogComparison(self.vault, self.bulk, self.register.log_retention, today).iter_differences()
+        yield from LogComparison(self.vault, self.bulk, self.registers, today).iter_differences()
         self.show(Progress("log", 1))
         for kind in KINDS:
             yield from self._compare_kind(kind, today)

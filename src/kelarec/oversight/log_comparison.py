@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from kelarec.audit.integrator import Integrator, TreeHead
 from kelarec.audit.restore import Segment, find_problems, iter_segments, list_payloads, read_segment
-from kelarec.domain.retention import RetentionPolicy
+from kelarec.domain.register_versions import RegisterVersions
 from kelarec.errors import IntegrityError
 from kelarec.oversight.difference import Difference, DifferenceKind
 from kelarec.storage import catalog_tables as tables
@@ -29,7 +29,7 @@ class LogComparison:
 
     vault: Vault
     bulk: Bulk
-    log_retention: RetentionPolicy
+    registers: RegisterVersions
     today: date
 
     def iter_differences(self) -> Iterator[Difference]:
@@ -74,7 +74,7 @@ class LogComparison:
                 advice=f"The catalog was rolled back. {_REBUILD}",
             )
         segments = iter_segments(list_payloads(self.vault.objects), 0, min(size, held))
-        work = partial(_read_or_tell, log_retention=self.log_retention)
+        work = partial(_read_or_tell, registers=self.registers)
         for segment, rows in self.bulk.run(work, segments):
             if rows is not None:  # what is missing is told of already
                 yield from self._compare_segment(segment, rows)
@@ -128,9 +128,9 @@ class LogComparison:
 
 
 def _read_or_tell(
-    vault: Vault, segment: Segment, log_retention: RetentionPolicy
+    vault: Vault, segment: Segment, registers: RegisterVersions
 ) -> tuple[Segment, list[dict[str, object]] | None]:
     try:
-        return segment, read_segment(vault, segment, log_retention)
+        return segment, read_segment(vault, segment, registers)
     except IntegrityError:
         return segment, None

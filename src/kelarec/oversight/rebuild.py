@@ -36,7 +36,6 @@ from kelarec.audit.restore import (
     read_segment,
 )
 from kelarec.domain.people import Actor
-from kelarec.domain.register import Register
 from kelarec.domain.staff_acts import Act
 from kelarec.errors import CatalogError, DeniedError, IntegrityError, KeyUnavailableError
 from kelarec.oversight.difference import Difference
@@ -53,6 +52,7 @@ from kelarec.storage.engine import (
     wait_for_writers,
 )
 from kelarec.storage.recordings import from_microseconds
+from kelarec.storage.registers import Registers
 from kelarec.storage.vault import Vault
 
 _SUCCEEDS: Final = "succeeds"
@@ -90,7 +90,7 @@ class Rebuilt:
 
 def rebuild_catalog(
     vault: Vault,
-    register: Register,
+    registers: Registers,
     *,
     by: Actor,
     executor: Executor | None,
@@ -105,10 +105,10 @@ def rebuild_catalog(
     """
     begin_catalog(vault.database, catalog_id=str(vault.new_id()), archive_id=str(vault.archive_id))
     require_own(vault.database, archive_id=str(vault.archive_id), is_finished=False)
-    log = AuditLog(vault, register)
+    log = AuditLog(vault, registers)
     try:
         with open_bulk(vault, executor, reopen) as bulk:
-            return Rebuild(vault, register, log, bulk, progress).run(by, former)
+            return Rebuild(vault, registers, log, bulk, progress).run(by, former)
     finally:
         log.abandon()
 
@@ -117,10 +117,10 @@ class Rebuild:
     """One rebuild, into a catalog that is there and not finished."""
 
     def __init__(
-        self, vault: Vault, register: Register, log: AuditLog, bulk: Bulk, show: ShowProgress | None = None
+        self, vault: Vault, registers: Registers, log: AuditLog, bulk: Bulk, show: ShowProgress | None = None
     ) -> None:
         self._vault = vault
-        self._register = register
+        self._registers = registers
         self._log = log
         self._integrator = Integrator(vault)
         self._bulk = bulk
@@ -175,7 +175,7 @@ class Rebuild:
         with self._vault.database.begin() as connection:
             done = connection.execute(select(func.coalesce(func.max(entries.leaf_index) + 1, 0))).scalar_one()
         segments = iter_segments(list_payloads(self._vault.objects), done, size)
-        work = partial(read_segment, log_retention=self._register.log_retention)
+        work = partial(read_segment, registers=self._registers.versions)
         for rows in self._bulk.run(work, segments):
             with self._vault.database.begin() as connection:
                 connection.execute(delete(tables.entries).where(entries.leaf_index.between(done, done + len(rows) - 1)))

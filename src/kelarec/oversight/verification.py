@@ -10,11 +10,11 @@ from attrs import evolve
 from kelarec.audit.entries import EntryKind
 from kelarec.audit.log import AuditLog
 from kelarec.domain.people import Actor
-from kelarec.domain.register import Register
 from kelarec.domain.staff_acts import Act
 from kelarec.oversight.difference import ERRORS, Difference, DifferenceKind
 from kelarec.oversight.differences import Differences
 from kelarec.storage.bulk import Reopen, ShowProgress, open_bulk
+from kelarec.storage.registers import Registers
 from kelarec.storage.vault import Vault
 
 _NAMED: Final = 5
@@ -23,10 +23,10 @@ _NAMED: Final = 5
 class Verification:
     """Compares what objects, catalog, log and keys of one archive say."""
 
-    def __init__(self, vault: Vault, log: AuditLog, register: Register, reopen: Reopen | None) -> None:
+    def __init__(self, vault: Vault, log: AuditLog, registers: Registers, reopen: Reopen | None) -> None:
         self._vault = vault
         self._log = log
-        self._register = register
+        self._registers = registers
         self._reopen = reopen
 
     def iter_differences(
@@ -55,7 +55,7 @@ class Verification:
         outcome = "broken-off"
         try:
             with open_bulk(self._vault, executor, self._reopen) as bulk:
-                differences = Differences(self._vault, self._register, bulk, progress or (lambda _: None))
+                differences = Differences(self._vault, self._registers.readable, bulk, progress or (lambda _: None))
                 for difference in differences.iter_all():
                     counts[difference.kind.value] += 1
                     yield difference

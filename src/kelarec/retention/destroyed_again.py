@@ -10,7 +10,7 @@ from kelarec.audit.entries import Entry, EntryKind
 from kelarec.audit.log import AuditLog
 from kelarec.domain.instants import start_of
 from kelarec.domain.people import Actor
-from kelarec.domain.register import Register
+from kelarec.domain.register_versions import RegisterVersions
 from kelarec.errors import IntegrityError, KeyUnavailableError
 from kelarec.retention.erasure import new_leaf_entry
 from kelarec.storage.key_leaves import KeyLeaf, puncture_leaves
@@ -36,7 +36,7 @@ class DestroyedAgain:
     unreadable_entries: int = 0
 
 
-def destroy_again(vault: Vault, log: AuditLog, register: Register, *, by: Actor) -> DestroyedAgain:
+def destroy_again(vault: Vault, log: AuditLog, registers: RegisterVersions, *, by: Actor) -> DestroyedAgain:
     """Destroy every key that the log says was destroyed and that is there nevertheless; log each.
 
     Raises:
@@ -47,7 +47,7 @@ def destroy_again(vault: Vault, log: AuditLog, register: Register, *, by: Actor)
     if not days:
         return DestroyedAgain()
     # A leaf's date lies ahead of its death by what recordings are kept for, or by the year of a hold.
-    reach = max(register.retention.years, 1) * _LONGEST_YEAR
+    reach = registers.longest_retention.years * _LONGEST_YEAR
     entries, unreadable = _read(log, start_of(days[0]), reach)
     dates = _find_dead(days, entries)
     erasures = [each for each in entries if each.kind is EntryKind.LEAF_DESTROYED]

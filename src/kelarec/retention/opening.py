@@ -5,13 +5,15 @@ from datetime import date
 from kelarec.audit.entries import EntryKind
 from kelarec.audit.log import AuditLog
 from kelarec.domain.people import Actor
-from kelarec.domain.register import Register
 from kelarec.retention.destroyed_again import DestroyedAgain, destroy_again
 from kelarec.storage.keys_ahead import make_keys_ahead
+from kelarec.storage.registers import Registers
 from kelarec.storage.vault import Vault
 
 
-def begin_use(vault: Vault, log: AuditLog, register: Register, *, by: Actor) -> tuple[DestroyedAgain, tuple[date, ...]]:
+def begin_use(
+    vault: Vault, log: AuditLog, registers: Registers, *, by: Actor
+) -> tuple[DestroyedAgain, tuple[date, ...]]:
     """Destroy again what has died, make keys ahead, and log that the archive was opened and what was found.
 
     Returns:
@@ -21,8 +23,8 @@ def begin_use(vault: Vault, log: AuditLog, register: Register, *, by: Actor) -> 
         StorageError: A place refuses, or still shows a key that was to die.
         IntegrityError: The keys were altered.
     """
-    destroyed = destroy_again(vault, log, register, by=by)
-    lost_keys = make_keys_ahead(vault, register)
+    destroyed = destroy_again(vault, log, registers.versions, by=by)
+    lost_keys = make_keys_ahead(vault, registers.versions)
     found = {
         "lost_keys": " ".join(map(str, lost_keys)),
         "unreadable_entries": str(destroyed.unreadable_entries or ""),

@@ -16,7 +16,6 @@ from kelarec.audit.integrator import FOLDER
 from kelarec.audit.log import AuditLog
 from kelarec.domain.instants import end_of, helsinki_date
 from kelarec.domain.people import Actor
-from kelarec.domain.register import Register
 from kelarec.domain.staff_acts import Act
 from kelarec.errors import ClockError
 from kelarec.storage import catalog_tables as tables
@@ -24,6 +23,7 @@ from kelarec.storage.disclosures import DisclosureRegister
 from kelarec.storage.keyring import TURN
 from kelarec.storage.keys_ahead import make_keys_ahead
 from kelarec.storage.recordings import Recordings, microseconds
+from kelarec.storage.registers import Registers
 from kelarec.storage.vault import Vault
 
 GRACE: Final = timedelta(hours=1)
@@ -50,10 +50,10 @@ class SweptDate:
 class Retention:
     """Ends what is over."""
 
-    def __init__(self, vault: Vault, log: AuditLog, register: Register) -> None:
+    def __init__(self, vault: Vault, log: AuditLog, registers: Registers) -> None:
         self._vault = vault
         self._log = log
-        self._register = register
+        self._registers = registers
         self._recordings = Recordings(vault)
 
     def sweep(self, *, by: Actor, catch_up: Collection[date] = ()) -> tuple[SweptDate, ...]:
@@ -82,7 +82,7 @@ class Retention:
         swept = tuple(self._sweep_date(day, by) for day in due)
         self._log.wake()
         self._destroy_empty_keys(now, by)
-        make_keys_ahead(self._vault, self._register)
+        make_keys_ahead(self._vault, self._registers.versions)
         with self._vault.database.begin() as connection:
             connection.execute(delete(tables.sessions).where(tables.sessions.c.ends_at <= microseconds(now)))
             DisclosureRegister(self._vault).remove_before(connection, today)

@@ -8,10 +8,10 @@ from kelarec.audit.entries import EntryKind
 from kelarec.audit.log import AuditLog
 from kelarec.domain.deadline import Deadline
 from kelarec.domain.people import Actor
-from kelarec.domain.register import Register
 from kelarec.domain.staff_acts import Act
 from kelarec.domain.subject_request import RequestState, SubjectRequest
 from kelarec.errors import RequestError
+from kelarec.storage.registers import Registers
 from kelarec.storage.requests import RequestRecord, Requests
 from kelarec.storage.vault import Vault
 
@@ -34,10 +34,10 @@ class ReceivedRequest:
 class Rights:
     """Keeps the requests of persons."""
 
-    def __init__(self, vault: Vault, log: AuditLog, register: Register) -> None:
+    def __init__(self, vault: Vault, log: AuditLog, registers: Registers) -> None:
         self._vault = vault
         self._log = log
-        self._register = register
+        self._registers = registers
         self._requests = Requests(vault)
 
     def receive(self, request: SubjectRequest, *, by: Actor) -> ReceivedRequest:
@@ -49,10 +49,11 @@ class Rights:
             StorageError: A place refuses; nothing half-written stays behind.
         """
         self._log.require_may(by, Act.RECEIVE_REQUEST)
-        if not self._register.has_channel(request.channel):
+        register = self._registers.now()
+        if not register.has_channel(request.channel):
             raise RequestError(
                 f"The register declares no channel {request.channel}.",
-                advice=f"Use one of: {', '.join(channel.code for channel in self._register.channels)}.",
+                advice=f"Use one of: {', '.join(channel.code for channel in register.channels)}.",
             )
         if request.received_at > self._vault.now():
             raise RequestError("The request was received in the future.", advice="Check the clock that dated it.")

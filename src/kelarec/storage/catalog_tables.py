@@ -36,6 +36,14 @@ catalog = Table(
     Column("value", String(255), nullable=False),
 )
 
+registers = Table(
+    "registers",
+    metadata,
+    Column("version", String(10), primary_key=True),
+    Column("register_object", String(255), nullable=False),
+    Column("register", Bytes, nullable=False),
+)
+
 recordings = Table(
     "recordings",
     metadata,

@@ -1,9 +1,12 @@
-"""The catalog's database: transactions on it. Each first asks whether the catalog is still the one that was opened."""
+"""The catalog's database: transactions on it.
+
+Each first asks whether the catalog is still the one that was opened, and which version of the register is the newest.
+"""
 
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Final
@@ -29,7 +32,8 @@ from kelarec.storage.refusals import name_refusal
 
 POSTGRESQL: Final = "postgresql+psycopg"
 _UNFINISHED: Final = "unfinished"
-_WHICH_CATALOG: Final = f"SELECT value FROM {tables.catalog.name} WHERE name = 'catalog'"  # noqa: S608  a constant
+_NEWEST_VERSION: Final = f"SELECT max(version) FROM {tables.registers.name}"  # noqa: S608  a constant
+_WHICH_CATALOG: Final = f"SELECT value, ({_NEWEST_VERSION}) FROM {tables.catalog.name} WHERE name = 'catalog'"  # noqa: S608  a constant
 
 
 class Database:
@@ -40,6 +44,8 @@ class Database:
         self._process_id = os.getpid()
         self._is_closed = False
         self._catalog_id: str | None = None
+        self._newest_version: str | None = None
+        self._on_other_version: Callable[[Connection], None] = lambda _: None
         self._shares_one_connection = shares_one_connection
         self._turn = threading.RLock() if shares_one_connection else nullcontext()
 
@@ -94,6 +100,14 @@ class Database:
             row = connection.exec_driver_sql(_WHICH_CATALOG).fetchone()
         if row is None or row[0] != self._catalog_id:
             raise CatalogReplacedError("The catalog is another one than was opened.")
+        if row[1] != self._newest_version:
+            self._on_other_version(connection)
+            self._newest_version = row[1]
+
+    def watch_versions(self, newest: str, on_other: Callable[[Connection], None]) -> None:
+        """Call, at the beginning of a transaction, what learns of versions of the register if another is the newest."""
+        self._newest_version = newest
+        self._on_other_version = on_other
 
     def bind(self, catalog_id: str) -> None:
         """Work with one catalog only: from now on each transaction asks whether it is the one."""

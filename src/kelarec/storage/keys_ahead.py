@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select
 
 from kelarec.domain.instants import helsinki_date
 from kelarec.domain.register import Register
+from kelarec.domain.register_versions import RegisterVersions
 from kelarec.storage import catalog_tables as tables
 from kelarec.storage.keyring import TURN
 from kelarec.storage.vault import Vault
@@ -20,8 +21,16 @@ AHEAD: Final = timedelta(days=35)
 _DAY: Final = timedelta(days=1)
 
 
-def iter_days_needed(register: Register, now: datetime) -> Iterator[date]:
-    """Go through the dates that may be the end of whatever is made from now until 35 days from now, earliest first."""
+def find_days_needed(registers: RegisterVersions, now: datetime) -> list[date]:
+    """Return the dates that may be the end of whatever is made from now until 35 days from now, earliest first.
+
+    A version that begins within that time counts from now on.
+    """
+    in_force = registers.in_force_between(now, now + AHEAD)
+    return sorted({day for register in in_force for day in _iter_days_needed(register, now)})
+
+
+def _iter_days_needed(register: Register, now: datetime) -> Iterator[date]:
     last = register.retention.last_day(now) + AHEAD
     yield from _iter_days(helsinki_date(now), last)
     firsts = (each.last_day(now) for each in (register.log_retention, register.disclosure_retention))
@@ -30,7 +39,7 @@ def iter_days_needed(register: Register, now: datetime) -> Iterator[date]:
         last = max(last, first + AHEAD)
 
 
-def make_keys_ahead(vault: Vault, register: Register) -> tuple[date, ...]:
+def make_keys_ahead(vault: Vault, registers: RegisterVersions) -> tuple[date, ...]:
     """Make the keys of all dates needed that have none, and return those of them that must have had keys before.
 
     Their keys are lost: what was sealed under them stays unreadable, and new keys in their place would only hide it.
@@ -42,7 +51,7 @@ def make_keys_ahead(vault: Vault, register: Register) -> tuple[date, ...]:
     if not vault.keyring.outlives_process:
         return ()
     now = vault.now()
-    needed = list(iter_days_needed(register, now))
+    needed = find_days_needed(registers, now)
     if not _without_keys(vault, needed):
         return ()
     with vault.database.begin() as connection:

@@ -5,6 +5,7 @@ object that says all about it. A new kind of object is one more entry of `KINDS`
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date
 from hashlib import sha256
 from itertools import groupby
 from typing import Any, Final
@@ -22,7 +23,7 @@ from kelarec.domain.staff import StaffMember
 from kelarec.domain.staff_change import StaffChange
 from kelarec.errors import IntegrityError, KeyUnavailableError, ObjectNotFoundError
 from kelarec.storage import catalog_tables as tables
-from kelarec.storage import disclosures, holds, requests, review_queue, staff_directory
+from kelarec.storage import disclosures, holds, registers, requests, review_queue, staff_directory
 from kelarec.storage.json_form import from_json
 from kelarec.storage.recordings import Recordings, WrittenRecord, hold_subject, to_date, to_row
 from kelarec.storage.requests import RequestRecord, WrittenRequest
@@ -260,7 +261,14 @@ def _read_register(vault: Vault, subject: Subject, path: str, envelope: bytes) -
     register = from_json(vault.open_envelope(vault.subject("register", subject.name), envelope), Register)
     if register.version.isoformat() != subject.name:
         raise IntegrityError(f"The object {path} holds another version of the register.")
-    return Contents(caution=0, rows={})
+    # Of two that nothing else tells apart, the one that promises to keep for the shorter time.
+    return Contents(
+        caution=-register.retention.years, rows={"registers": (registers.to_row(register, path, envelope),)}
+    )
+
+
+def _to_version_name(name: str) -> str:
+    return date.fromisoformat(name).isoformat()
 
 
 def _to_bytes(name: str) -> bytes:
@@ -273,7 +281,18 @@ def _to_uuid(key: bytes) -> str:
 
 # Holds before recordings: what a recording's row says of its last day follows from those that keep it.
 KINDS: Final = (
-    ObjectKind("register", "registers", 1, "register", (), "", _read_register, str, str, None),
+    ObjectKind(
+        "register",
+        "registers",
+        1,
+        "register",
+        ((tables.registers, tables.registers.c.version),),
+        "register_object",
+        _read_register,
+        _to_version_name,
+        str,
+        "register",
+    ),
     ObjectKind(
         "staff",
         "staff",

@@ -47,6 +47,7 @@ class Source:
         declared: What the operator says of where servers lie.
         spool: A folder of this machine for takes while they go on; none can begin without one.
         spool_limit: Bytes that it may take, at about.
+        catalog: Where the catalog is, once `place_catalog` was asked.
     """
 
     objects: Place
@@ -57,6 +58,28 @@ class Source:
     declared: Declarations = field(default=NOTHING_DECLARED, repr=False)
     spool: Place | None = None
     spool_limit: int | None = None
+    catalog: Place | None = None
+
+    def iter_places(self) -> Iterator[tuple[str, Place]]:
+        """Go through all places, each with what lies there."""
+        yield "objects", self.objects
+        for place in to_places(self.keys):
+            yield "keys", place
+        for what, each in (("catalog", self.catalog), ("spool", self.spool)):
+            if each is not None:
+                yield what, each
+
+    def require_resident(self, what: str, place: Place) -> None:
+        """Ask anew whether a place lies where it is declared to; its provider may have been told otherwise since.
+
+        Raises:
+            NotResidentError, ResidencyUnknownError: It is elsewhere, or nobody tells where it is.
+            StorageError: It does not answer.
+        """
+        if what in {"objects", "keys"}:
+            self._open(place, os.urandom)
+        else:
+            require_resident(place, what=what)
 
     def place_catalog(self, catalog: Place | None) -> Place:
         """Return where the catalog lies, beside a folder of objects if nobody says, once all places are apart.

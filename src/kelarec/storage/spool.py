@@ -133,6 +133,16 @@ class Spool:
         return self._segments.size + sum(list(self._chapter_sizes.values()))
 
     @property
+    def depth(self) -> int:
+        """How many takes it holds that are not in the archive yet."""
+        return len(self._new) + len(self._held)
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether a take is going on, or something of one is not durable yet."""
+        return bool(self._new or self._live or self._unsynced)
+
+    @property
     def is_empty(self) -> bool:
         """Whether no take needs it."""
         return not (self._new or self._live or self._held)
