@@ -26,6 +26,7 @@ from kelarec.oversight.difference import Difference
 from kelarec.oversight.rebuild import Rebuilt
 from kelarec.oversight.verification import Verification
 from kelarec.retention.destroyed_again import DestroyedAgain
+from kelarec.retention.erasing import Erasures
 from kelarec.retention.sweep import Retention
 from kelarec.rights.receive import Rights
 from kelarec.storage.source import Source
@@ -57,7 +58,8 @@ class ArchiveInUse:
         self.staff = Staff(vault, self.audit, register)
         spool = MemorySpoolPlace() if source is None else source.open_spool(vault.archive_id, vault.randomness)
         self.capture = Capture(vault, self.audit, register, spool, None if source is None else source.spool_limit)
-        self.retention = Retention(vault, self.audit, register)
+        erasures = Erasures(vault, self.audit, self.capture.drop_erased)
+        self.retention = Retention(vault, self.audit, register, erasures=erasures)
         self.rights = Rights(vault, self.audit, register)
         self.restrictions = Restrictions(vault, self.audit)
         self.access_reviews = AccessReviews(vault, self.audit)

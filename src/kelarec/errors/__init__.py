@@ -39,6 +39,7 @@ from kelarec.errors._keys import (
 from kelarec.errors._policy import (
     DeniedError,
     ExpiredError,
+    HeldError,
     NotResidentError,
     OutsideNoticeError,
     PolicyError,
@@ -123,6 +124,7 @@ __all__ = [
     "ForkedError",
     "ForkedLogError",
     "FormatTooNewError",
+    "HeldError",
     "IntegrityError",
     "InvalidIdentityCodeError",
     "InvalidPhoneNumberError",

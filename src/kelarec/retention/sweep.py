@@ -19,6 +19,8 @@ from kelarec.domain.people import Actor
 from kelarec.domain.register import Register
 from kelarec.domain.staff_acts import Act
 from kelarec.errors import ClockError
+from kelarec.retention.erasing import Erasures
+from kelarec.retention.forecast import Forecast, forecast
 from kelarec.storage import catalog_tables as tables
 from kelarec.storage.disclosures import DisclosureRegister
 from kelarec.storage.keyring import TURN
@@ -50,11 +52,16 @@ class SweptDate:
 class Retention:
     """Ends what is over."""
 
-    def __init__(self, vault: Vault, log: AuditLog, register: Register) -> None:
+    def __init__(self, vault: Vault, log: AuditLog, register: Register, *, erasures: Erasures | None = None) -> None:
         self._vault = vault
         self._log = log
         self._register = register
         self._recordings = Recordings(vault)
+        self.erasures = Erasures(vault, log) if erasures is None else erasures
+
+    def forecast(self) -> Forecast:
+        """Return what ends when; see `kelarec.retention.forecast`."""
+        return forecast(self._vault)
 
     def sweep(self, *, by: Actor, catch_up: Collection[date] = ()) -> tuple[SweptDate, ...]:
         """Destroy the keys of every date that ended at least an hour ago, then remove what they sealed.
