@@ -147,6 +147,7 @@ class Archive(ArchiveInUse):
         """
         source = Source(objects, keys, root_key, secrets, credentials, residency, spool, spool_limit)
         catalog = source.place_catalog(catalog)
+        source = evolve(source, catalog=catalog)
         root = source.load_root(randomness)
         with new_catalog(catalog), source.new_places(randomness) as (store, key_place):
             return cls._create(
@@ -196,7 +197,9 @@ class Archive(ArchiveInUse):
             IntegrityError: Something was altered.
         """
         source = Source(objects, keys, root_key, secrets, credentials, residency, spool, spool_limit)
-        database = open_database(source.place_catalog(catalog), must_exist=True)
+        catalog = source.place_catalog(catalog)
+        source = evolve(source, catalog=catalog)
+        database = open_database(catalog, must_exist=True)
         vault = source.open(database, clock, randomness, directory)
         try:
             require_own(database, archive_id=str(vault.archive_id))
@@ -244,6 +247,7 @@ class Archive(ArchiveInUse):
         """
         source = Source(objects, keys, root_key, secrets, credentials, residency, spool, spool_limit)
         catalog = source.place_catalog(catalog)
+        source = evolve(source, catalog=catalog)
         source.open_bare().database.close()  # what is wrong with objects or keys shows before a catalog is made
         vault = source.open(open_database(catalog, must_exist=None), clock, randomness, directory)
         work = partial(rebuild_catalog, by=by, executor=executor, progress=progress)
@@ -279,7 +283,8 @@ class Archive(ArchiveInUse):
         database = open_memory_database() if catalog is None else open_database(catalog, must_exist=None)
         work = partial(rebuild_catalog, by=by, executor=executor, progress=progress, former=self._vault)
         vault = evolve(self._vault, database=database)
-        archive = self._open_rebuilt(vault, self._source, self._witnesses, self._authenticator, work)
+        source = None if self._source is None else evolve(self._source, catalog=catalog)
+        archive = self._open_rebuilt(vault, source, self._witnesses, self._authenticator, work)
         self._is_closed = True
         self.audit.abandon()
         self._vault.database.close()

@@ -25,10 +25,12 @@ from kelarec.oversight.bulk import ShowProgress
 from kelarec.oversight.difference import Difference
 from kelarec.oversight.rebuild import Rebuilt
 from kelarec.oversight.verification import Verification
+from kelarec.retention.certificates import Certificates
 from kelarec.retention.destroyed_again import DestroyedAgain
 from kelarec.retention.erasing import Erasures
 from kelarec.retention.sweep import Retention
 from kelarec.rights.receive import Rights
+from kelarec.storage.backups import UNDECLARED, read_horizons
 from kelarec.storage.source import Source
 from kelarec.storage.spool_place import MemorySpoolPlace
 from kelarec.storage.vault import Vault
@@ -59,7 +61,9 @@ class ArchiveInUse:
         spool = MemorySpoolPlace() if source is None else source.open_spool(vault.archive_id, vault.randomness)
         self.capture = Capture(vault, self.audit, register, spool, None if source is None else source.spool_limit)
         erasures = Erasures(vault, self.audit, self.capture.drop_erased)
-        self.retention = Retention(vault, self.audit, register, erasures=erasures)
+        horizons = UNDECLARED if source is None else read_horizons(source.keys, source.catalog)
+        certificates = Certificates(vault, self.audit, horizons)
+        self.retention = Retention(vault, self.audit, register, erasures=erasures, certificates=certificates)
         self.rights = Rights(vault, self.audit, register)
         self.restrictions = Restrictions(vault, self.audit)
         self.access_reviews = AccessReviews(vault, self.audit)

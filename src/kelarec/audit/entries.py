@@ -56,6 +56,7 @@ class EntryKind(StrEnum):
     ERASURE_BEGUN = "erasure-begun"
     ERASURE_ABANDONED = "erasure-abandoned"
     ERASED = "erased"
+    RETURNED_REMOVED = "returned-removed"
     LOG_READ = "log-read"
     RECORDING_CHANGED = "recording-changed"
     CATALOG_REBUILT = "catalog-rebuilt"
@@ -85,6 +86,7 @@ WITHOUT_HASHES: Final = frozenset(
         EntryKind.ERASURE_BEGUN,
         EntryKind.ERASURE_ABANDONED,
         EntryKind.ERASED,
+        EntryKind.RETURNED_REMOVED,
         EntryKind.LOG_READ,
         EntryKind.ROOT_KEY_ROTATION,
         EntryKind.CATALOG_REBUILT,

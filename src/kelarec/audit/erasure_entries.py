@@ -16,7 +16,7 @@ _KINDS: Final = (EntryKind.ERASURE_BEGUN, EntryKind.ERASURE_ABANDONED, EntryKind
 _TOLD: Final = union_all(
     *(half.where(text(tables.tells_of_erasures), text("actor != ''")) for half in HALVES)
 ).subquery("told")
-_STEP: Final = func.sum(text("CASE WHEN kind = 'erasure-begun' THEN 1 ELSE -1 END"))
+_STEP: Final = func.sum(text("CASE kind WHEN 'erasure-begun' THEN 1 WHEN 'data-key-exported' THEN 0 ELSE -1 END"))
 _UNFINISHED: Final = select(_TOLD.c.recording_id).group_by(_TOLD.c.recording_id).having(_STEP > 0)
 
 
@@ -48,6 +48,22 @@ def find_unspooled(connection: Connection, recording_ids: Collection[UUID]) -> s
 def count_exports(connection: Connection, recording_ids: Collection[UUID]) -> Counter[UUID]:
     """Return how often the data keys of some recordings were handed out."""
     return Counter(each for each, _ in _iter_rows(connection, recording_ids, (EntryKind.DATA_KEY_EXPORTED,)))
+
+
+def list_exported(connection: Connection) -> list[UUID]:
+    """Return the recordings whose data keys were handed out, one for each time."""
+    wanted = select(_TOLD.c.recording_id).where(_TOLD.c.kind == EntryKind.DATA_KEY_EXPORTED.value)
+    return [UUID(bytes=each) for each in connection.execute(wanted).scalars() if each is not None]
+
+
+def list_erased(connection: Connection) -> list[Any]:
+    """Return the rows of the log that tell of recordings that were erased before their date."""
+    return list(connection.execute(select(_TOLD).where(_TOLD.c.kind == EntryKind.ERASED.value)).mappings())
+
+
+def find_days_kept(connection: Connection, recording_ids: Collection[UUID]) -> dict[UUID, Any]:
+    """Return the log's row that tells the last day kept of each of some recordings: when it was stored or begun."""
+    return dict(_iter_rows(connection, recording_ids, (EntryKind.RECORDING_STORED, EntryKind.RECORDING_BEGUN)))
 
 
 def _iter_rows(

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from attrs import field, frozen
+from attrs import frozen
 from sqlalchemy import ColumnElement, Connection, func, select
 from sqlalchemy.sql.elements import KeyedColumnElement
 
@@ -34,8 +34,8 @@ class Ending:
 class Forecast:
     """What ends by itself and what a hold keeps, each by date, earliest first."""
 
-    ending: tuple[Ending, ...] = field(converter=tuple)
-    held: tuple[Ending, ...] = field(converter=tuple)
+    ending: tuple[Ending, ...]
+    held: tuple[Ending, ...]
 
 
 def forecast(vault: Vault) -> Forecast:

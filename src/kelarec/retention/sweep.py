@@ -19,6 +19,7 @@ from kelarec.domain.people import Actor
 from kelarec.domain.register import Register
 from kelarec.domain.staff_acts import Act
 from kelarec.errors import ClockError
+from kelarec.retention.certificates import Certificates
 from kelarec.retention.erasing import Erasures
 from kelarec.retention.forecast import Forecast, forecast
 from kelarec.storage import catalog_tables as tables
@@ -52,12 +53,21 @@ class SweptDate:
 class Retention:
     """Ends what is over."""
 
-    def __init__(self, vault: Vault, log: AuditLog, register: Register, *, erasures: Erasures | None = None) -> None:
+    def __init__(
+        self,
+        vault: Vault,
+        log: AuditLog,
+        register: Register,
+        *,
+        erasures: Erasures | None = None,
+        certificates: Certificates | None = None,
+    ) -> None:
         self._vault = vault
         self._log = log
         self._register = register
         self._recordings = Recordings(vault)
         self.erasures = Erasures(vault, log) if erasures is None else erasures
+        self.certificates = Certificates(vault, log) if certificates is None else certificates
 
     def forecast(self) -> Forecast:
         """Return what ends when; see `kelarec.retention.forecast`."""

@@ -160,7 +160,7 @@ entries = Table(
 _index_where(entries, "entries_by_recording", "recording_id", "recording_id IS NOT NULL")
 tells_of_dead_keys = "kind IN ('keys-destroyed', 'empty-keys-destroyed', 'leaf-destroyed')"
 _index_where(entries, "entries_of_dead_keys", "at", tells_of_dead_keys)
-tells_of_erasures = "kind IN ('erasure-begun', 'erasure-abandoned', 'erased')"
+tells_of_erasures = "kind IN ('erasure-begun', 'erasure-abandoned', 'erased', 'data-key-exported')"
 _index_where(entries, "entries_of_erasures", "recording_id, kind", tells_of_erasures)
 
 leases = Table(

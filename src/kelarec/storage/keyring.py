@@ -186,6 +186,14 @@ class Keyring:
             self._forget(day)
         return frozenset(name for name, leaf in leaves.items() if leaf in alive)
 
+    def is_punctured(self, day: date) -> bool:
+        """Tell whether any key leaf of a date was destroyed by itself, as the key place has it now.
+
+        Raises:
+            KeyUnavailableError, IntegrityError, StorageError: As `find_punctured`.
+        """
+        return key_tree.ROOT not in self._days.read(day).top
+
     def find_punctured(self, day: date, names: Collection[str]) -> frozenset[str]:
         """Return the names whose key leaves were destroyed by themselves, as the key place has it now.
 

@@ -47,6 +47,7 @@ class Source:
         declared: What the operator says of where servers lie.
         spool: A folder of this machine for takes while they go on; none can begin without one.
         spool_limit: Bytes that it may take, at about.
+        catalog: Where the catalog lies, once that is settled.
     """
 
     objects: Place
@@ -57,6 +58,7 @@ class Source:
     declared: Declarations = field(default=NOTHING_DECLARED, repr=False)
     spool: Place | None = None
     spool_limit: int | None = None
+    catalog: Place | None = None
 
     def place_catalog(self, catalog: Place | None) -> Place:
         """Return where the catalog lies, beside a folder of objects if nobody says, once all places are apart.
