@@ -157,7 +157,7 @@ class Certificates:
             len(text.split()) for name, text in proven.entry.facts.items() if name.startswith("disclosures")
         )
         if disclosed:
-            yield f"what was disclosed before: {disclosed} entries of the disclosure register, for recipients to be told"
+            yield f"what was disclosed before: {disclosed} entries of the register of disclosures"
         if not proven.cosigned_by:
             yield "a log that was put back to an earlier state together with the catalog: it is unwitnessed"
 
