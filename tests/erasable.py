@@ -1,9 +1,10 @@
 """What the tests of erasure share: calls to erase, holds on them, and an attacker who has every key that exists."""
 
-import itertools
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -12,10 +13,10 @@ from uuid import UUID
 from kelarec import Archive, System
 from kelarec.domain.hold import Hold, HoldKind
 from kelarec.domain.instants import end_of
-from kelarec.errors import KelarecError, KeyUnavailableError
+from kelarec.errors import IntegrityError, KeyUnavailableError
 from kelarec.storage.description import read_description
 from kelarec.storage.engine import open_database
-from kelarec.storage.envelopes import Subject, open_document
+from kelarec.storage.envelopes import Subject, open_document_with
 from kelarec.storage.holds import Holds
 from kelarec.storage.keyring import Keyring
 from kelarec.storage.objects import FolderObjects
@@ -24,6 +25,7 @@ from kelarec.storage.recordings import Recordings, part_context
 from kelarec.storage.roots import load_root_key
 from kelarec.storage.sealing import unseal
 from kelarec.storage.vault import Vault
+from kelarec.storage.wrapping import unwrap
 from kelarec.testing.builders import make_contact, make_wav
 
 if TYPE_CHECKING:
@@ -77,15 +79,15 @@ def place_hold(archive: Archive, ids: Iterable[UUID], kind: HoldKind, review_on:
 class Attacker:
     """Opens by hand what a backup holds, with every key that can be derived from the key place.
 
-    It believes no date and no name: each envelope is tried with the leaf of its own name, of every other recording and
-    hold, and with the wrapping key, of every date that has keys, and with the standing keys.
+    It believes no date and no name: each envelope is tried with the leaves of all recordings and holds, and with the
+    wrapping key, of every date that has keys, and with the standing key.
     """
 
     def __init__(self, disk: "Disk", names: Iterable[str]) -> None:
         self._archive_id, _ = read_description(FolderObjects(disk.objects))
         root = load_root_key(f"keyfile:{disk.root_key}", os.urandom)
         self._keyring = Keyring.open(FolderObjects(disk.keys), self._archive_id, root, os.urandom)
-        self._names = list(names)
+        self._keys = list(self._iter_keys(list(names)))
         self.tried = 0
 
     def open_all(self, objects: Path) -> dict[str, list[bytes]]:
@@ -105,24 +107,23 @@ class Attacker:
     def try_envelope(self, kind: str, name: str, envelope: bytes) -> tuple[bytes, bytes] | None:
         """Return data key and content of an envelope, if any key opens it."""
         subject = Subject(self._archive_id, kind, name)
-        for candidate in self._iter_keyrings(name):
+        key_id, _, wrapped = envelope.split(b"\n", 2)[1].decode().partition(" ")
+        for key in self._keys:
             self.tried += 1
             try:
-                data_key, content = open_document(candidate, subject, envelope)  # type: ignore[arg-type]  # what it asks
-            except KelarecError:
+                bare = unwrap(key, wrapped, subject.context(("key", key_id)))
+            except IntegrityError:
                 continue
-            return data_key.bare, content
+            return bare, open_document_with(bare, subject, envelope)[1]
         return None
 
-    def _iter_keyrings(self, own: str) -> Iterator["_OneKey"]:
-        yield _OneKey(self._keyring.get("standing").wrapping)
+    def _iter_keys(self, names: list[str]) -> Iterator[bytes]:
+        yield self._keyring.get("standing").wrapping
         for day in self._keyring.iter_days():
-            yield _OneKey(self._keyring.get(day.isoformat()).wrapping)
-            for name in itertools.chain([own], self._names):
-                try:
-                    yield _OneKey(self._keyring.get_leaf(day, name))
-                except KeyUnavailableError:
-                    continue
+            yield self._keyring.get(day.isoformat()).wrapping
+            for name in names:
+                with suppress(KeyUnavailableError):
+                    yield self._keyring.get_leaf(day, name)
 
     def _read_parts(self, bare: bytes, folder: Path, document: bytes) -> Iterator[bytes]:
         for part in json.loads(document)["details"]["parts"]:
@@ -132,31 +133,17 @@ class Attacker:
             yield unseal(bare, context, (folder / part["object_name"]).read_bytes())
 
 
-class _OneKey:
-    """Stands for a keyring, and gives one key whatever it is asked for."""
-
-    def __init__(self, key: bytes) -> None:
-        self._key = key
-        self.wrapping = key
-
-    def get(self, _: str) -> "_OneKey":
-        return self
-
-    def get_leaf(self, _: date, __: str) -> bytes:
-        return self._key
-
-
-def count_matching_tokens(disk: "Disk", catalog: Path, vault: Vault) -> int:
-    """Return how many tokens of a copy of the catalog any index key that exists finds the usual customer by."""
+def count_matching_tokens(disk: "Disk", catalog: Path, vault: Vault) -> dict[date, int]:
+    """Count by date the tokens of a copy of the catalog that any index key that exists finds the usual customer by."""
     database = open_database(Place(f"sqlite://{catalog}", "FI"), must_exist=True)
     try:
         with database.begin() as connection:
-            held = {bytes(row[0]) for row in connection.exec_driver_sql("SELECT token FROM tokens")}
+            held = Counter(bytes(row[0]) for row in connection.exec_driver_sql("SELECT token FROM tokens"))
     finally:
         database.close()
-    found = 0
+    found = {}
     for day in vault.keyring.iter_days():
         if end_of(day) > disk.clock():
             made = vault.index_keys.make_tokens(day, make_contact().search_terms)
-            found += len(held & set(made))
-    return found
+            found[day] = sum(held[each] for each in set(made))
+    return {day: count for day, count in found.items() if count}

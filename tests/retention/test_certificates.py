@@ -103,8 +103,9 @@ def test_it_is_of_one_log(kelarec_archive: Archive, kelarec_clock: MovableClock,
     """Another archive's key does not verify it, and another log does not keep its checkpoint."""
     certificate = live_three_days(kelarec_archive, kelarec_clock)[0]
     with Archive.in_memory(kelarec_archive.register, clock=kelarec_clock) as other:
-        with pytest.raises(CertificateError, match="does not verify"):
-            open_certificate(certificate.content, other.audit.vkey)
+        of_another = other.audit.vkey
+    with pytest.raises(CertificateError, match="does not verify"):
+        open_certificate(certificate.content, of_another)
     opened = open_certificate(certificate.content, kelarec_archive.audit.vkey)
     with pytest.raises(CertificateError, match="keeps no checkpoint"):
         require_in_log(opened, tmp_path, kelarec_archive.audit.vkey)

@@ -19,12 +19,19 @@ from kelarec.domain.people import Actor
 from kelarec.errors import HeldError, KelarecError, StorageError
 from kelarec.retention.erasure import new_leaf_entry, read_leaf_entry
 from kelarec.retention.erasure_targets import ErasureTarget
-from kelarec.storage.erased_rows import StandingHold, erase_rows, iter_remaining_rows, list_standing_holds
+from kelarec.storage.erased_rows import (
+    StandingHold,
+    erase_rows,
+    is_placed_in_vain,
+    iter_remaining_rows,
+    list_standing_holds,
+)
+from kelarec.storage.holds import Holds
 from kelarec.storage.key_cache import CACHED_FOR_SECONDS
 from kelarec.storage.key_leaves import KeyLeaf, puncture_leaves
 from kelarec.storage.keyring import TURN
 from kelarec.storage.objects.contract import run_ahead
-from kelarec.storage.recordings import from_microseconds
+from kelarec.storage.recordings import Recordings, from_microseconds
 from kelarec.storage.vault import Vault
 
 CACHED_FOR: Final = timedelta(seconds=CACHED_FOR_SECONDS)
@@ -52,6 +59,8 @@ class ErasureSteps:
             self._vault.database.take_turn(connection, TURN)
             require_unheld(list_standing_holds(connection, ids), {t.recording_id: t.held for t in targets})
             erase_rows(connection, ids, day)
+            for hold_id in {target.held[0] for target in targets if target.held is not None}:
+                self._end_hold(connection, hold_id)
             there = {each for each in {leaf.day for leaf in leaves} if self._vault.keyring.has(each)}
             alive = puncture_leaves(self._vault, connection, [leaf for leaf in leaves if leaf.day in there])
             deaths = [row for rows in find_leaf_deaths(connection, ids).values() for row in rows]
@@ -60,6 +69,11 @@ class ErasureSteps:
                 if leaf in alive or leaf not in told:
                     self._log.append(connection, new_leaf_entry(self._log, EntryKind.LEAF_DESTROYED, leaf, by=by))
         self._log.wake()
+
+    def _end_hold(self, connection: Connection, hold_id: UUID) -> None:
+        """Release the decision's own hold once it keeps nothing; its objects, whose wraps are noise, go with it."""
+        if is_placed_in_vain(connection, hold_id):
+            Holds(self._vault, Recordings(self._vault)).release(connection, hold_id)
 
     def is_untouched(self, targets: Iterable[ErasureTarget]) -> bool:
         """Whether every key leaf is still there: a step that failed has destroyed nothing. If in doubt it is not."""
@@ -94,11 +108,8 @@ class ErasureSteps:
         def list_below(folder: str) -> list[str]:
             return list(self._vault.objects.iter_paths(folder))
 
-        ids = tuple(str(target.recording_id) for target in targets)
-        holds = sorted({f"holds/{target.held[0]}" for target in targets if target.held is not None})
-        found = [path for _, paths in run_ahead(list_below, [each.folder for each in targets], None) for path in paths]
-        wraps = [path for _, paths in run_ahead(list_below, holds, None) for path in paths]
-        return found + [path for path in wraps if path.rpartition("/")[2].startswith(ids)]
+        listed = run_ahead(list_below, [target.folder for target in targets], None)
+        return [path for _, paths in listed for path in paths]
 
     def look(self, targets: Sequence[ErasureTarget]) -> Outcome:
         """Look for what is left, as everybody else would find it, and tell.

@@ -22,6 +22,7 @@ from kelarec.errors import ClockError
 from kelarec.retention.certificates import Certificates
 from kelarec.retention.erasing import Erasures
 from kelarec.retention.forecast import Forecast, forecast
+from kelarec.retention.returned import remove_returned
 from kelarec.storage import catalog_tables as tables
 from kelarec.storage.disclosures import DisclosureRegister
 from kelarec.storage.keyring import TURN
@@ -103,6 +104,8 @@ class Retention:
         with self._vault.database.begin() as connection:
             connection.execute(delete(tables.sessions).where(tables.sessions.c.ends_at <= microseconds(now)))
             DisclosureRegister(self._vault).remove_before(connection, today)
+        self.erasures.finish_all(by=by)
+        remove_returned(self._vault, self._log, self._register, by=by)
         return swept
 
     def _find_due(self, today: date) -> list[date]:

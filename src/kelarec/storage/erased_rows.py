@@ -51,6 +51,13 @@ def list_standing_holds(connection: Connection, recording_ids: Collection[UUID])
     )
 
 
+def is_placed_in_vain(connection: Connection, hold_id: UUID) -> bool:
+    """Whether a hold is placed and keeps no recording any more."""
+    placed = select(_HOLDS.id).where(_HOLDS.id == hold_id.bytes, _HOLDS.state == HoldState.PLACED.value)
+    held = select(_HELD.recording_id).where(_HELD.hold_id == hold_id.bytes)
+    return connection.execute(placed).first() is not None and connection.execute(held).first() is None
+
+
 def erase_row(connection: Connection, recording_id: UUID, kept_through: date) -> bool:
     """Remove the row of a recording, its tokens and what holds have of it; return whether there was a row."""
     return erase_rows(connection, [recording_id], kept_through) > 0
