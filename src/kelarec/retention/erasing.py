@@ -173,6 +173,7 @@ class Erasures:
             own_code = None if member is None else member.identity_code
             newest = find_newest(connection, ids)
             holds = list_standing_holds(connection, ids)
+            disclosed = self._disclosures if self._disclosures.has_any(connection) else None
             for each in ids:
                 told = newest.get(each)
                 if told is not None and told["kind"] == EntryKind.ERASURE_BEGUN:
@@ -186,17 +187,22 @@ class Erasures:
                 elif any(own_code in person.identifiers for person in opened.record.details.contact.persons):
                     denied = denied or (each, Clause.ONESELF)
                 else:
-                    targets.append(self._to_target(connection, opened, holds, hold_id))
+                    targets.append(self._to_target(connection, opened, holds, hold_id, disclosed))
         if denied is not None:
             raise self._deny(*denied, by)
         return _Plan(tuple(targets), holds, unfinished, tuple(erased))
 
     def _to_target(
-        self, connection: Connection, opened: OpenedRecord, holds: Iterable[StandingHold], hold_id: UUID | None
+        self,
+        connection: Connection,
+        opened: OpenedRecord,
+        holds: Iterable[StandingHold],
+        hold_id: UUID | None,
+        register: DisclosureRegister | None,
     ) -> ErasureTarget:
         recording, details = opened.record.recording, opened.record.details
         own = [each for each in holds if (each.id, each.recording_id) == (hold_id, recording.id)]
-        disclosed = self._disclosures.find_of_recording(connection, recording.id, details.contact)
+        disclosed = register.find_of_recording(connection, recording.id, details.contact) if register else []
         return ErasureTarget(
             recording_id=recording.id,
             kept_through=recording.kept_through,
