@@ -10,6 +10,7 @@ import tempfile
 from datetime import timedelta
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import delete
@@ -22,7 +23,7 @@ from kelarec.testing.clock import MovableClock
 
 HERE = System("benchmark")
 BATCH, SINGLE, NEIGHBOURS = 1000, 50, 2000
-TERMS = {"ground": "made-by-mistake", "matter": "BENCH-1"}
+TERMS: dict[str, Any] = {"ground": "made-by-mistake", "matter": "BENCH-1"}
 
 
 def store(archive: Archive, clock: MovableClock, count: int) -> list[UUID]:

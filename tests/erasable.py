@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from kelarec import Archive, System
@@ -38,7 +38,7 @@ WAV: Final = make_wav(0.02)
 LAST_DAY: Final = date(2027, 3, 5)
 MINUTE: Final = timedelta(seconds=60)
 HOUR: Final = timedelta(hours=1)
-TERMS: Final = {"ground": "art-17-1-d", "matter": "KELA-2026-17"}
+TERMS: Final[dict[str, Any]] = {"ground": "art-17-1-d", "matter": "KELA-2026-17"}
 
 
 def store(archive: Archive, now: datetime, count: int = 1) -> list[UUID]:

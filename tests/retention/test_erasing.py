@@ -322,7 +322,9 @@ def test_an_open_reader_gives_all_or_says_erased(archive: Archive, disk: "Disk")
 def test_readers_and_an_erasure_at_once(archive: Archive, disk: "Disk") -> None:
     """Reads that run beside an erasure give every byte or an error by name; figures are printed."""
     ids = store(archive, disk.clock(), 12)
-    whole, refused, partial = [], [], []
+    whole: list[UUID] = []
+    partial: list[UUID] = []
+    refused: list[KelarecError] = []
 
     def read_on() -> None:
         for each in ids * 2:
