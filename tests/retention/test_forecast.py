@@ -93,7 +93,7 @@ def test_three_million_rows(memory_vault: Vault) -> None:
         for number in range(1, 3_000_001):
             kept = FIRST.toordinal() + number % 365
             total[kept] += number
-            yield row | {"id": number.to_bytes(16), "kept_through": kept, "bytes": number}
+            yield row | {"id": number.to_bytes(16), "kept_through": kept, "bytes": number, "record": b""}
 
     batch: list[dict[str, object]] = []
     for each in make_rows():
