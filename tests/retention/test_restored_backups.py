@@ -76,7 +76,7 @@ def list_found(archive: Archive, ids: list[UUID]) -> tuple[set[UUID], set[UUID]]
     return found, read
 
 
-@pytest.mark.parametrize("count", [4, pytest.param(60, marks=pytest.mark.deep)])
+@pytest.mark.parametrize("count", [4, pytest.param(20, marks=pytest.mark.deep)])
 def test_nothing_of_what_is_gone_can_be_had(disk: "Disk", count: int) -> None:
     """Old objects and catalog put back: neither library nor attacker with every key has anything of what is gone.
 
