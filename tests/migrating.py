@@ -14,6 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, event, inspect, text
 
 from kelarec import Place
+from kelarec.storage import catalog_tables as tables
 from kelarec.storage.engine import Database, find_catalog_fact, open_database
 from kelarec.storage.migrations import Step, migrate
 
@@ -23,9 +24,11 @@ def _fill(connection: Connection) -> None:
     connection.execute(text("INSERT INTO moods (name) VALUES ('calm')"))
 
 
+BASE: Final = tables.SCHEMA_VERSION
+
 EXPAND = Step(
-    2,
-    1,
+    BASE + 1,
+    BASE,
     (
         "ALTER TABLE recordings ADD COLUMN mood VARCHAR(16)",
         "CREATE TABLE moods (name VARCHAR(16) PRIMARY KEY)",
@@ -33,7 +36,7 @@ EXPAND = Step(
         _fill,
     ),
 )
-LEARN = Step(3, 2, ("DROP INDEX recordings_by_mood", "ALTER TABLE moods ADD COLUMN weight INTEGER"))
+LEARN = Step(BASE + 2, BASE + 1, ("DROP INDEX recordings_by_mood", "ALTER TABLE moods ADD COLUMN weight INTEGER"))
 
 
 def read_shape(database: Database) -> tuple[str | None, str | None, str]:
@@ -49,9 +52,9 @@ def read_shape(database: Database) -> tuple[str | None, str | None, str]:
     return *facts, " ".join(sorted(there))
 
 
-OLD: Final = ("1", None, "")
-EXPANDED: Final = ("2", "1", "calm mood moods recordings_by_mood")
-LEARNED: Final = ("3", "2", "calm mood moods weight")
+OLD: Final = (str(BASE), None, "")
+EXPANDED: Final = (str(BASE + 1), str(BASE), "calm mood moods recordings_by_mood")
+LEARNED: Final = (str(BASE + 2), str(BASE + 1), "calm mood moods weight")
 
 
 def kill_at(what: str, point: int, database: Database) -> None:
@@ -73,7 +76,7 @@ def migrate_and_die(catalog_url: str, what: str, point: int) -> bool:
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     opened = open_database(Place(catalog_url, "FI"), must_exist=True)
     kill_at(what, point, opened)
-    migrate(opened, steps=[EXPAND, LEARN], known=3)
+    migrate(opened, steps=[EXPAND, LEARN], known=BASE + 2)
     os._exit(0)
 
 

@@ -14,14 +14,14 @@ from kelarec.errors import CatalogError, FormatTooNewError, InvalidValueError
 from kelarec.storage import catalog_tables as tables
 from kelarec.storage.engine import Database, open_database
 from kelarec.storage.migrations import STEPS, Step, migrate
-from migrating import EXPAND, EXPANDED, LEARN, LEARNED, OLD, read_shape
+from migrating import BASE, EXPAND, EXPANDED, LEARN, LEARNED, OLD, read_shape
 
 MIGRATING = Path(__file__).parents[1] / "migrating.py"
 
 
 @pytest.fixture
 def database(tmp_path: Path, catalog_url: str, kelarec_register: Register) -> Iterator[Database]:
-    """The catalog of an archive that has been closed, of schema 1."""
+    """The catalog of an archive that has been closed, of the newest schema."""
     create_key_file(tmp_path / "root.key")
     Archive.create(
         objects=Place(tmp_path / "archive", "FI"),
@@ -47,15 +47,36 @@ def reopen(folder: Path, catalog_url: str) -> Archive:
 
 def test_every_step_is_taken_once(database: Database) -> None:
     """A catalog is brought from its schema to the newest, a step a schema; what is there already is left."""
-    assert migrate(database, steps=[EXPAND, LEARN], known=3) == 2
+    assert migrate(database, steps=[EXPAND, LEARN], known=BASE + 2) == 2
     assert read_shape(database) == LEARNED
-    assert migrate(database, steps=[EXPAND, LEARN], known=3) == 0
+    assert migrate(database, steps=[EXPAND, LEARN], known=BASE + 2) == 0
 
 
 def test_today_there_is_nothing_to_migrate(database: Database) -> None:
-    """No schema was released before this one, so that no step leads to it."""
+    """A new catalog has the newest schema, and a step leads to each since the first."""
     assert migrate(database) == 0
     assert [step.schema for step in STEPS] == list(range(2, tables.SCHEMA_VERSION + 1))
+
+
+def test_the_size_of_recordings_comes_with_schema_2(database: Database, tmp_path: Path, catalog_url: str) -> None:
+    """A catalog of schema 1 gets the column of sizes and both indexes, and the archive opens with it."""
+    with database.begin() as connection:
+        for statement in (
+            "DROP INDEX recordings_by_end",
+            "DROP INDEX entries_of_erasures",
+            "ALTER TABLE recordings DROP COLUMN bytes",
+            "CREATE INDEX recordings_by_end ON recordings (kept_through, held_through)",
+            "UPDATE catalog SET value = '1' WHERE name = 'schema'",
+        ):
+            connection.exec_driver_sql(statement)
+    assert migrate(database) == 1
+    with database.begin() as connection:
+        found = inspect(connection)
+        assert "bytes" in {column["name"] for column in found.get_columns("recordings")}
+        by_end = next(each for each in found.get_indexes("recordings") if each["name"] == "recordings_by_end")
+        assert by_end["column_names"] == ["kept_through", "held_through", "bytes"]
+        assert "entries_of_erasures" in {each["name"] for each in found.get_indexes("entries")}
+    reopen(tmp_path, catalog_url).close()
 
 
 @pytest.mark.parametrize("point", ["statement", "commit"])
@@ -76,7 +97,7 @@ def test_a_torn_step_would_be_seen(database: Database) -> None:
     with database.begin() as connection:
         assert isinstance(EXPAND.changes[0], str)
         connection.exec_driver_sql(EXPAND.changes[0])
-    assert read_shape(database) == ("1", None, "mood")
+    assert read_shape(database) == (str(BASE), None, "mood")
 
 
 def test_two_that_migrate_at_once_take_turns(database: Database, catalog_url: str) -> None:
@@ -84,7 +105,7 @@ def test_two_that_migrate_at_once_take_turns(database: Database, catalog_url: st
     taken: list[int] = []
     other = open_database(Place(catalog_url, "FI"), must_exist=True)
     both = [
-        threading.Thread(target=lambda each=each: taken.append(migrate(each, steps=[EXPAND, LEARN], known=3)))
+        threading.Thread(target=lambda each=each: taken.append(migrate(each, steps=[EXPAND, LEARN], known=BASE + 2)))
         for each in (database, other)
     ]
     for thread in both:
@@ -100,12 +121,12 @@ def test_two_versions_work_side_by_side_for_one_step(database: Database, tmp_pat
     """After a step that only adds, the version before goes on writing; after the one that follows it is refused."""
     with reopen(tmp_path, catalog_url) as archive:
         before = archive.audit.count_waiting()
-        assert migrate(database, steps=[EXPAND, LEARN], known=2) == 1
+        assert migrate(database, steps=[EXPAND, LEARN], known=BASE + 1) == 1
         archive.close()
-    with reopen(tmp_path, catalog_url) as archive:  # this library knows schema 1 and opens schema 2
+    with reopen(tmp_path, catalog_url) as archive:  # this library knows one schema and opens the next
         assert archive.audit.count_waiting() >= before > 0
-    assert migrate(database, steps=[EXPAND, LEARN], known=3) == 1
-    with pytest.raises(FormatTooNewError, match="version 3") as refused:
+    assert migrate(database, steps=[EXPAND, LEARN], known=BASE + 2) == 1
+    with pytest.raises(FormatTooNewError, match=f"version {BASE + 2}") as refused:
         reopen(tmp_path, catalog_url)
     assert "Upgrade kelarec" in refused.value.advice
     assert read_shape(database) == LEARNED
@@ -113,8 +134,8 @@ def test_two_versions_work_side_by_side_for_one_step(database: Database, tmp_pat
 
 def test_a_gap_between_schemas_is_named(database: Database) -> None:
     """If no step leads on, nothing is done and the rebuild is named as the way out."""
-    with pytest.raises(CatalogError, match="No step leads on from schema 1") as refused:
-        migrate(database, steps=[LEARN], known=3)
+    with pytest.raises(CatalogError, match=f"No step leads on from schema {BASE}") as refused:
+        migrate(database, steps=[LEARN], known=BASE + 2)
     assert "Rebuild" in refused.value.advice
     assert read_shape(database) == OLD
 
@@ -125,14 +146,14 @@ def test_a_schema_that_is_no_number_is_named(database: Database, value: str) -> 
     with database.begin() as connection:
         connection.execute(text("UPDATE catalog SET value = :value WHERE name = 'schema'"), {"value": value})
     with pytest.raises(CatalogError, match="does not say"):
-        migrate(database, steps=[EXPAND], known=2)
+        migrate(database, steps=[EXPAND], known=BASE + 1)
 
 
 def test_a_failing_step_changes_nothing(database: Database) -> None:
     """A step of which one statement fails leaves the schema before."""
-    broken = Step(2, 1, (*EXPAND.changes, "SELECT nothing FROM nowhere"))
+    broken = Step(BASE + 1, BASE, (*EXPAND.changes, "SELECT nothing FROM nowhere"))
     with pytest.raises(CatalogError):
-        migrate(database, steps=[broken], known=2)
+        migrate(database, steps=[broken], known=BASE + 1)
     assert read_shape(database) == OLD
     with database.begin() as connection:
         assert connection.execute(select(tables.catalog.c.value)).scalars().all()

@@ -30,9 +30,12 @@ from kelarec.oversight.notice_check import NoticeCheck
 from kelarec.oversight.practice_of_recording import Gap
 from kelarec.oversight.rebuild import Rebuilt
 from kelarec.oversight.verification import Verification
+from kelarec.retention.certificates import Certificates
 from kelarec.retention.destroyed_again import DestroyedAgain
+from kelarec.retention.erasing import Erasures
 from kelarec.retention.sweep import Retention
 from kelarec.rights.receive import Rights
+from kelarec.storage.backups import UNDECLARED, read_horizons
 from kelarec.storage.bulk import ShowProgress
 from kelarec.storage.registers import Registers
 from kelarec.storage.source import Source
@@ -71,7 +74,10 @@ class ArchiveInUse:
             spool_limit=None if source is None else source.spool_limit,
             reopen=None if source is None else source.open_bare,
         )
-        self.retention = Retention(vault, self.audit, registers)
+        erasures = Erasures(vault, self.audit, self.capture.drop_erased)
+        horizons = UNDECLARED if source is None else read_horizons(source.keys, source.catalog)
+        certificates = Certificates(vault, self.audit, horizons)
+        self.retention = Retention(vault, self.audit, registers, erasures=erasures, certificates=certificates)
         self.rights = Rights(vault, self.audit, registers)
         self.restrictions = Restrictions(vault, self.audit)
         self.access_reviews = AccessReviews(vault, self.audit)

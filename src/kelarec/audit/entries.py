@@ -52,6 +52,11 @@ class EntryKind(StrEnum):
     EMPTY_KEYS_DESTROYED = "empty-keys-destroyed"
     LEAF_DESTROYED = "leaf-destroyed"
     DESTROYED_AGAIN = "destroyed-again"
+    ERASURE_PREVIEWED = "erasure-previewed"
+    ERASURE_BEGUN = "erasure-begun"
+    ERASURE_ABANDONED = "erasure-abandoned"
+    ERASED = "erased"
+    RETURNED_REMOVED = "returned-removed"
     LOG_READ = "log-read"
     RECORDING_CHANGED = "recording-changed"
     CATALOG_REBUILT = "catalog-rebuilt"
@@ -82,6 +87,11 @@ WITHOUT_HASHES: Final = frozenset(
         EntryKind.DENIED,
         EntryKind.KEYS_DESTROYED,
         EntryKind.EMPTY_KEYS_DESTROYED,
+        EntryKind.ERASURE_PREVIEWED,
+        EntryKind.ERASURE_BEGUN,
+        EntryKind.ERASURE_ABANDONED,
+        EntryKind.ERASED,
+        EntryKind.RETURNED_REMOVED,
         EntryKind.LOG_READ,
         EntryKind.ROOT_KEY_ROTATION,
         EntryKind.CATALOG_REBUILT,

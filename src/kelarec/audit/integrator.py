@@ -27,7 +27,7 @@ from sqlalchemy import Connection, delete, func, insert, literal, select, update
 from kelarec.audit import succession
 from kelarec.audit.note import sign_note
 from kelarec.audit.proofs import verify_consistency
-from kelarec.audit.tiles import consistency_proof, grow
+from kelarec.audit.tiles import consistency_proof, grow, inclusion_proof
 from kelarec.audit.verify import (
     ED25519,
     TILE_WIDTH,
@@ -43,6 +43,7 @@ from kelarec.errors import (
     ClockError,
     ForkedLogError,
     IntegrityError,
+    InvalidValueError,
     KelarecError,
     ObjectExistsError,
     ObjectNotFoundError,
@@ -95,6 +96,27 @@ class Integrator:
         self.origin = f"kelarec/{vault.archive_id}"
         self.key = VerificationKey(self.origin, ED25519, self._signing_key.public_key().public_bytes_raw())
         self.vkey = self.key.to_vkey()
+
+    def sign_statement(self, text: str) -> bytes:
+        """Return a statement that is no checkpoint as a note signed by the log's key.
+
+        Raises:
+            InvalidValueError: It begins as a checkpoint does; only an integrator signs those.
+        """
+        if text.startswith(f"{self.origin}\n"):
+            raise InvalidValueError("A statement that begins as a checkpoint does is never signed.")
+        return sign_note(text.encode(), self.origin, self._signing_key)
+
+    def prove(self, index: int, head: TreeHead) -> list[bytes]:
+        """Return the hashes that show an entry to be in the tree of a checkpoint (RFC 6962, 2.1.1).
+
+        Raises:
+            IntegrityError: A tile is missing or cut.
+        """
+        try:
+            return inclusion_proof(index, head.checkpoint.size, self._read)
+        except VerificationError as error:
+            raise IntegrityError(f"An entry of the log cannot be proven: {error}") from None
 
     def begin_log(self) -> None:
         """Write the catalog's id and the public key of a new archive."""

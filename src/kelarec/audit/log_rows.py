@@ -34,11 +34,16 @@ def open_entry(vault: Vault, row: Any) -> Entry:  # noqa: ANN401  a mapping of t
         KeyUnavailableError: The key of its end is not there.
         IntegrityError: Leaf and payload do not belong together, or one was altered.
     """
+    return open_commitment(row["leaf"], open_secret(vault, row))
+
+
+def open_secret(vault: Vault, row: Any) -> bytes:  # noqa: ANN401  as above
+    """Return the salt and payload of a row of the catalog; see `open_entry`."""
     key = vault.keyring.get(date.fromordinal(row["ends_on"]).isoformat()).wrapping
     if not isinstance(row["payload"], bytes) or not isinstance(row["leaf"], bytes):
         raise IntegrityError("A row of the log in the catalog is damaged.")
     payload = row["payload"].decode("ascii", "replace")
-    return open_commitment(row["leaf"], unwrap(key, payload, entry_context(vault, UUID(bytes=row["id"]))))
+    return unwrap(key, payload, entry_context(vault, UUID(bytes=row["id"])))
 
 
 def entry_context(vault: Vault, entry_id: UUID) -> bytes:

@@ -19,7 +19,7 @@ from kelarec.audit.log import AuditLog
 from kelarec.capture.deposit import Deposit, find_row
 from kelarec.capture.rows import SpooledRows, parse_actor
 from kelarec.capture.sealing_in import Taken, TakenPart, seal_in
-from kelarec.capture.take import Take
+from kelarec.capture.take import ERASED, Take
 from kelarec.domain.recording import Recording
 from kelarec.domain.take import EventKind, TakeEvent
 from kelarec.errors import (
@@ -36,6 +36,7 @@ from kelarec.storage.vault import Vault
 
 WORKERS: Final = 3
 _MOST_ROWS: Final = 200
+_LOOKED_FOR_EVERY: Final = 5.0  # seconds: well below the minute after which an erasure is looked at again
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 30.0
 _NO_CONTENT: Final = "nothing was taken in"
@@ -45,10 +46,18 @@ _LOGGER: Final = logging.getLogger("kelarec.capture")
 class Drain:
     """Threads that make rows and seal takes into the archive."""
 
-    def __init__(self, vault: Vault, log: AuditLog, on_gone: Callable[[Take], None]) -> None:
+    def __init__(
+        self,
+        vault: Vault,
+        log: AuditLog,
+        on_gone: Callable[[Take], None],
+        list_takes: Callable[[], list[Take]] = list,
+    ) -> None:
         self._vault = vault
         self._log = log
         self._on_gone = on_gone
+        self._list_takes = list_takes
+        self._looked_at = time.monotonic()
         self._rows = SpooledRows(vault, log)
         self._changed: deque[Take] = deque()
         self._ended: list[tuple[int, Take]] = []
@@ -101,8 +110,10 @@ class Drain:
                 while not self._changed:
                     if self._is_stopped:
                         return
-                    self._turn.wait()
+                    if not self._turn.wait(_LOOKED_FOR_EVERY):
+                        break
                 takes = [self._changed.popleft() for _ in range(min(len(self._changed), _MOST_ROWS))]
+            self._look_for_erased()
             try:
                 self._register(list(dict.fromkeys(takes)))
             except StorageError as error:
@@ -112,6 +123,17 @@ class Drain:
                     if self._is_stopped:
                         return
                     self._turn.wait(_FIRST_PAUSE)
+
+    def _look_for_erased(self) -> None:
+        """Drop the takes whose rows somebody has erased, perhaps in another process."""
+        if time.monotonic() - self._looked_at < _LOOKED_FOR_EVERY:
+            return
+        self._looked_at = time.monotonic()
+        try:
+            for take in self._rows.list_gone(each for each in self._list_takes() if each.abandoned_because is None):
+                take.erase()
+        except KelarecError as error:
+            _LOGGER.warning("It could not be told which takes were erased: %s", error.code)
 
     def _register(self, takes: list[Take]) -> None:
         try:
@@ -186,10 +208,19 @@ class Drain:
             _succeed(take, evolve(take.recording, ended_at=ended_at, adviser_id=take.story.contact.adviser_id))
 
     def _give_up(self, ticket: int, take: Take, error: KelarecError) -> None:
-        self._spool.let_go(take.spooled)
+        self._spool.wipe(take.spooled)  # its key is dead, so it is noise already
         self._on_gone(take)
+        try:
+            self._tell_gone(take)
+        except StorageError as refusal:
+            _LOGGER.warning("The log is not told that a take was dropped: %s", refusal.code)
         _fail(take, error)
         self._finished_one(ticket)
+
+    def _tell_gone(self, take: Take) -> None:
+        """Say in the log that the spool has dropped a take, if its row is gone: an erasure waits for it."""
+        if self._rows.list_gone([take]):
+            self._rows.remove(take.recording, parse_actor(take.story.by), ERASED)
 
     def _bring_in(self, ticket: int, take: Take) -> None:
         if take.abandoned_because is not None:
@@ -255,13 +286,17 @@ class Drain:
         return tuple(parts)
 
     def _abandon(self, take: Take, reason: str) -> None:
+        if take.is_erased:
+            self._spool.wipe(take.spooled)  # first: that it was dropped is said when it is so
         with self._catalog_turn:
             take.had_row = True  # and must not get one any more
             self._rows.remove(take.recording, parse_actor(take.story.by), reason)
         self._spool.wipe(take.spooled)
         self._on_gone(take)
         ended_at = take.story.ended_at or take.recording.ended_at
-        if reason != _NO_CONTENT:
+        if take.is_erased:
+            _fail(take, KeyUnavailableError("The recording was erased while it was in the spool."))
+        elif reason != _NO_CONTENT:
             _succeed(take, evolve(take.recording, ended_at=ended_at))
 
 

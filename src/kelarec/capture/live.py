@@ -40,7 +40,7 @@ class LiveTakes:
         self._place = place
         self._limit = limit
         self._recordings = Recordings(vault)
-        self._drain = Drain(vault, log, self._forget)
+        self._drain = Drain(vault, log, self._forget, self._list_takes)
         self._spool: Spool | None = None
         self._takes: dict[bytes, Take] = {}
         self._contacts: dict[str, Take] = {}
@@ -110,6 +110,15 @@ class LiveTakes:
             self._spool.start()
         return self._spool
 
+    def drop_erased(self, recording_ids: Collection[UUID]) -> None:
+        """Keep nothing of the takes of recordings that were erased."""
+        for take in self._list_takes():
+            if take.recording_id in recording_ids:
+                take.erase()
+
+    def _list_takes(self) -> list[Take]:
+        return list(self._takes.values())
+
     def _tell_failure(self, error: SpoolError) -> None:
         for take in list(self._takes.values()):
             take.tell_failure(error)
@@ -156,4 +165,4 @@ class LiveTakes:
                     )
                 )
         spool.release()
-        self._spool, self._drain = None, Drain(self._vault, self._log, self._forget)
+        self._spool, self._drain = None, Drain(self._vault, self._log, self._forget, self._list_takes)

@@ -7,25 +7,30 @@ from uuid import UUID
 
 from attrs import evolve, field, frozen
 
+from kelarec.audit.entries import EntryKind
 from kelarec.audit.log import AuditLog
 from kelarec.capture.deposit import Deposit, find_row
 from kelarec.capture.rows import SpooledRows, parse_actor
 from kelarec.capture.sealing_in import Taken, TakenPart, seal_in
 from kelarec.capture.spooled_head import Head, part_prefix, read_head, read_recording_id, tell
+from kelarec.capture.take import ERASED
 from kelarec.capture.take_part import EVENTS_FORM
 from kelarec.domain.codes import State
+from kelarec.domain.people import System
 from kelarec.domain.recording import Recording
 from kelarec.domain.take import Cut, EventKind, PartForm, TakeEvent, TakeStory
 from kelarec.errors import EmptyContentError, ExpiredError, IntegrityError, KeyUnavailableError
 from kelarec.storage.envelopes import DataKey
-from kelarec.storage.recordings import OpenedRecord
+from kelarec.storage.recordings import OpenedRecord, Recordings
 from kelarec.storage.spool_files import SpoolFiles
 from kelarec.storage.spool_frames import from_microseconds
 from kelarec.storage.spool_place import SpoolPlace
 from kelarec.storage.spool_reading import FoundSpool, FoundTake, iter_messages
+from kelarec.storage.spooled_records import SpooledRecords
 from kelarec.storage.spooled_take import SpooledPart, SpooledTake
 from kelarec.storage.vault import Vault
 
+_HERE: Final = System("recovery")
 _DIED: Final = "the recording process ended"
 _LOGGER: Final = logging.getLogger("kelarec.capture")
 
@@ -88,6 +93,7 @@ class Recovery:
             return None
         except KeyUnavailableError:
             _LOGGER.warning("A take in the spool has ended with its key.")
+            self._tell_gone(recording_id)
             return None
         try:
             return self._seal(found, take, head, data_key)
@@ -96,6 +102,14 @@ class Recovery:
         except (KeyUnavailableError, ExpiredError):
             _LOGGER.warning("A take in the spool has ended with its key.")
         return None
+
+    def _tell_gone(self, recording_id: UUID) -> None:
+        """Say in the log that a take is dropped whose row is gone: an erasure waits for it."""
+        with self._vault.database.begin() as connection:
+            path = SpooledRecords(self._vault, Recordings(self._vault)).find_path(connection, recording_id)
+        if path is None:
+            kind = EntryKind.RECORDING_ABANDONED
+            self._log.write(self._log.new_entry(kind, _HERE, recording_id=recording_id, reason=ERASED))
 
     def _seal(self, found: FoundSpool, take: FoundTake, head: Head, data_key: DataKey) -> Recovered:
         recording = head.recording

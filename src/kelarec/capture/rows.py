@@ -1,10 +1,10 @@
 """The catalog's rows of recordings that are still spooled: so they are found, and end, like all others."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from attrs import evolve
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from kelarec.audit.entries import EntryKind
 from kelarec.audit.log import AuditLog
@@ -12,6 +12,8 @@ from kelarec.capture.sealing_in import make_details
 from kelarec.capture.take import Take
 from kelarec.domain.people import Actor, StaffId, System
 from kelarec.domain.recording import Recording, RecordingDetails
+from kelarec.storage import catalog_tables as tables
+from kelarec.storage.erased_rows import erase_row
 from kelarec.storage.recordings import Record, Recordings
 from kelarec.storage.spooled_records import SpooledRecords
 from kelarec.storage.vault import Vault
@@ -77,11 +79,23 @@ class SpooledRows:
         newest = max(earlier, key=lambda record: record.details.piece)
         return newest.details.piece + 1, newest.recording.id
 
+    def list_gone(self, takes: Iterable[Take]) -> list[Take]:
+        """Return the takes that had a row and have none any more: they were erased, or abandoned elsewhere.
+
+        Raises:
+            CatalogError: It could not be told.
+        """
+        had_one = {take.recording_id.bytes: take for take in takes if take.had_row}
+        wanted = select(tables.recordings.c.id).where(tables.recordings.c.id.in_(had_one))
+        with self._vault.database.begin() as connection:
+            there = set(connection.execute(wanted).scalars())
+        return [take for key, take in had_one.items() if key not in there]
+
     def remove(self, recording: Recording, by: Actor, reason: str) -> None:
         """Remove the row of a take that was abandoned, and say so in the log; then what objects it has."""
         entry = self._log.new_entry(EntryKind.RECORDING_ABANDONED, by, recording_id=recording.id, reason=reason)
         with self._log.transaction(entry) as connection:
-            self._recordings.delete_row(connection, recording)
+            erase_row(connection, recording.id, recording.kept_through)
         self._recordings.discard(recording.id, recording.recorded_on)  # a restriction may have written its record
 
 

@@ -177,6 +177,13 @@ class Capture:
                 self._recordings.replace(connection, written)
         return recording
 
+    def drop_erased(self, recording_ids: Collection[UUID]) -> None:
+        """Keep nothing of the takes of recordings that were erased, as far as they are this process's.
+
+        Other processes find out by themselves within seconds; each says in the log when it has dropped one.
+        """
+        self._live.drop_erased(recording_ids)
+
     def import_folder(
         self,
         folder: str | PathLike[str],

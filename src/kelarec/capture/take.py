@@ -6,6 +6,7 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from datetime import datetime
 from types import TracebackType
+from typing import Final
 from uuid import UUID
 
 from kelarec.capture.take_part import EVENTS_FORM, MOST_WAITING, Bar, TakePart
@@ -28,6 +29,8 @@ from kelarec.storage.spool import Spool
 from kelarec.storage.spool_frames import from_microseconds
 from kelarec.storage.spooled_take import SpooledPart, SpooledTake
 
+ERASED: Final = "erased before its date"
+
 
 class Take(AbstractContextManager["Take"]):
     """One contact while it is recorded: begin, write, finish.
@@ -39,6 +42,7 @@ class Take(AbstractContextManager["Take"]):
         bar: Why nothing is taken in just now; None if it is.
         story: What is known of the contact.
         done: The future that `finish`, `cut` and `abandon` give.
+        is_erased: The recording was erased while it was taken.
         had_row: The catalog has, or had, a row of it.
         was_tried: It was once tried in vain to seal it into the archive.
     """
@@ -74,6 +78,7 @@ class Take(AbstractContextManager["Take"]):
         self.spooled = spooled
         self.bar: Bar | None = None
         self.abandoned_because: str | None = None
+        self.is_erased = False
         self.had_row = False
         self.was_tried = False
         self.piece = 1
@@ -270,6 +275,16 @@ class Take(AbstractContextManager["Take"]):
         self.spooled.is_ended = True
         self._spool.hurry()
         return self.done
+
+    def erase(self) -> None:
+        """Keep nothing of it, since the recording was erased; its recorder is told at the next call that it ended."""
+        self.is_erased = True
+        self.abandoned_because = ERASED
+        if self.bar is not Bar.ENDED:
+            self.spooled.is_abandoned = True
+            self.bar = Bar.ENDED
+            self.spooled.is_ended = True
+            self._spool.hurry()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

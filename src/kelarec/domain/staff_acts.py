@@ -24,6 +24,7 @@ class Act(StrEnum):
     RESTRICT = "restrict"
     STORE = "store"
     SWEEP = "sweep"
+    ERASE = "erase"
     ROTATE_ROOT_KEY = "rotate-root-key"
     EXPORT_DATA_KEY = "export-data-key"
     VERIFY = "verify"

@@ -39,6 +39,7 @@ from kelarec.errors._keys import (
 from kelarec.errors._policy import (
     DeniedError,
     ExpiredError,
+    HeldError,
     NotResidentError,
     OutsideNoticeError,
     PolicyError,
@@ -128,6 +129,7 @@ __all__ = [
     "ForkedError",
     "ForkedLogError",
     "FormatTooNewError",
+    "HeldError",
     "ImportRunningError",
     "IntegrityError",
     "InvalidIdentityCodeError",

@@ -66,6 +66,13 @@ class ExpiredError(DeniedError):
     code = "expired"
 
 
+class HeldError(PolicyError):
+    """A hold keeps a recording that was to go; an erasure is never carried out under another's hold."""
+
+    code = "held"
+    default_advice = "Release the hold first, or leave out what it keeps."
+
+
 class NotResidentError(PolicyError):
     """Data or keys would leave the EU/EEA, or might (notice, section 8)."""
 

@@ -2,7 +2,6 @@
 
 from datetime import date, datetime, timedelta
 from typing import Final
-from uuid import UUID
 
 from attrs import frozen
 
@@ -12,7 +11,7 @@ from kelarec.domain.instants import start_of
 from kelarec.domain.people import Actor
 from kelarec.domain.register_versions import RegisterVersions
 from kelarec.errors import IntegrityError, KeyUnavailableError
-from kelarec.retention.erasure import new_leaf_entry
+from kelarec.retention.erasure import new_leaf_entry, read_leaf_entry
 from kelarec.storage.key_leaves import KeyLeaf, puncture_leaves
 from kelarec.storage.keyring import TURN
 from kelarec.storage.recordings import microseconds
@@ -52,7 +51,7 @@ def destroy_again(vault: Vault, log: AuditLog, registers: RegisterVersions, *, b
     dates = _find_dead(days, entries)
     erasures = [each for each in entries if each.kind is EntryKind.LEAF_DESTROYED]
     living = set(days) - set(dates)
-    leaves = [leaf for leaf in map(_to_leaf, erasures) if leaf.day in living and _is_alive(vault, leaf)]
+    leaves = [leaf for leaf in map(read_leaf_entry, erasures) if leaf.day in living and _is_alive(vault, leaf)]
     if dates or leaves:
         with vault.database.begin() as connection:
             vault.database.take_turn(connection, TURN)
@@ -86,12 +85,6 @@ def _find_dead(days: list[date], entries: list[Entry]) -> list[date]:
         (each.facts["through"] for each in entries if each.kind is EntryKind.EMPTY_KEYS_DESTROYED), default=""
     )
     return [day for day in days if day.isoformat() in named or day.isoformat() <= through]
-
-
-def _to_leaf(entry: Entry) -> KeyLeaf:
-    hold = entry.facts.get("hold")
-    day = date.fromisoformat(entry.facts["kept-through"])
-    return KeyLeaf(day, entry.recording_id, None if hold is None else UUID(hold))  # type: ignore[arg-type]  # it has one
 
 
 def _is_alive(vault: Vault, leaf: KeyLeaf) -> bool:

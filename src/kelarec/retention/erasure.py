@@ -4,7 +4,8 @@ Removing objects and rows afterwards is housekeeping: without its key leaf a rec
 """
 
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from uuid import UUID
 
 from kelarec.audit.entries import Entry, EntryKind
 from kelarec.audit.log import AuditLog
@@ -40,3 +41,10 @@ def new_leaf_entry(log: AuditLog, kind: EntryKind, leaf: KeyLeaf, *, by: Actor) 
     hold = {} if leaf.hold_id is None else {"hold": str(leaf.hold_id)}
     day = leaf.day.isoformat()
     return log.new_entry(kind, by, recording_id=leaf.recording_id, terms=None, kept_through=day, **hold)
+
+
+def read_leaf_entry(entry: Entry) -> KeyLeaf:
+    """Return the key leaf that such an entry tells of."""
+    hold = entry.facts.get("hold")
+    day = date.fromisoformat(entry.facts["kept-through"])
+    return KeyLeaf(day, entry.recording_id, None if hold is None else UUID(hold))  # type: ignore[arg-type]  # it has one

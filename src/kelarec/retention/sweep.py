@@ -18,6 +18,10 @@ from kelarec.domain.instants import end_of, helsinki_date
 from kelarec.domain.people import Actor
 from kelarec.domain.staff_acts import Act
 from kelarec.errors import ClockError
+from kelarec.retention.certificates import Certificates
+from kelarec.retention.erasing import Erasures
+from kelarec.retention.forecast import Forecast, forecast
+from kelarec.retention.returned import remove_returned
 from kelarec.storage import catalog_tables as tables
 from kelarec.storage.disclosures import DisclosureRegister
 from kelarec.storage.keyring import TURN
@@ -50,11 +54,25 @@ class SweptDate:
 class Retention:
     """Ends what is over."""
 
-    def __init__(self, vault: Vault, log: AuditLog, registers: Registers) -> None:
+    def __init__(
+        self,
+        vault: Vault,
+        log: AuditLog,
+        registers: Registers,
+        *,
+        erasures: Erasures | None = None,
+        certificates: Certificates | None = None,
+    ) -> None:
         self._vault = vault
         self._log = log
         self._registers = registers
         self._recordings = Recordings(vault)
+        self.erasures = Erasures(vault, log) if erasures is None else erasures
+        self.certificates = Certificates(vault, log) if certificates is None else certificates
+
+    def forecast(self) -> Forecast:
+        """Return what ends when; see `kelarec.retention.forecast`."""
+        return forecast(self._vault)
 
     def sweep(self, *, by: Actor, catch_up: Collection[date] = ()) -> tuple[SweptDate, ...]:
         """Destroy the keys of every date that ended at least an hour ago, then remove what they sealed.
@@ -86,6 +104,8 @@ class Retention:
         with self._vault.database.begin() as connection:
             connection.execute(delete(tables.sessions).where(tables.sessions.c.ends_at <= microseconds(now)))
             DisclosureRegister(self._vault).remove_before(connection, today)
+        self.erasures.finish_all(by=by)
+        remove_returned(self._vault, self._log, self._registers.versions, by=by)
         return swept
 
     def _find_due(self, today: date) -> list[date]:

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from sqlalchemy import DDL, BigInteger, Column, Dialect, Index, Integer, LargeBinary, MetaData, String, Table, event
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 
 class Bytes(LargeBinary):
@@ -60,8 +60,9 @@ recordings = Table(
     Column("revision", Integer, nullable=False),
     Column("record_object", String(255), nullable=False),
     Column("record", Bytes, nullable=False),
+    Column("bytes", BigInteger),
     Index("recordings_by_start", "started_at", "id"),
-    Index("recordings_by_end", "kept_through", "held_through"),
+    Index("recordings_by_end", "kept_through", "held_through", "bytes"),
 )
 _index_where(recordings, "recordings_by_adviser", "adviser_id, started_at, id", "adviser_id IS NOT NULL")
 _index_where(recordings, "recordings_restricted", "started_at, id", "state = 'restricted'")
@@ -167,6 +168,8 @@ entries = Table(
 _index_where(entries, "entries_by_recording", "recording_id", "recording_id IS NOT NULL")
 tells_of_dead_keys = "kind IN ('keys-destroyed', 'empty-keys-destroyed', 'leaf-destroyed')"
 _index_where(entries, "entries_of_dead_keys", "at", tells_of_dead_keys)
+tells_of_erasures = "kind IN ('erasure-begun', 'erasure-abandoned', 'erased', 'data-key-exported')"
+_index_where(entries, "entries_of_erasures", "recording_id, kind", tells_of_erasures)
 
 leases = Table(
     "leases",

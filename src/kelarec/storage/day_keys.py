@@ -110,6 +110,23 @@ class DayKeyPlace:
             self._require_gone(day, alive)
         return frozenset(alive)
 
+    def find_punctured(self, day: date, leaves: Collection[str]) -> frozenset[str]:
+        """Return those of some leaves that were destroyed.
+
+        Raises:
+            KeyUnavailableError: The date has no keys, or a branch of its tree is missing.
+            IntegrityError: They were altered.
+        """
+        top = self.read(day).top
+        dead: set[str] = set()
+        if key_tree.ROOT in top:
+            return frozenset()
+        for branch, grouped in _group(leaves).items():
+            if key_tree.find_cover(top, branch) is None:
+                nodes = self.read_branch(day, branch)
+                dead.update(leaf for leaf in grouped if key_tree.find_cover(nodes, leaf) is None)
+        return frozenset(dead)
+
     def destroy(self, day: date) -> bool:
         """Destroy the keys of a date for good; return whether there were any.
 

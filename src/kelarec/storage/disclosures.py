@@ -81,6 +81,10 @@ class DisclosureRegister:
         connection.execute(insert(tables.disclosures), to_row(written))
         execute_all_now(connection, _INSERT_TOKEN, to_token_rows(self._vault, written.record))
 
+    def has_any(self, connection: Connection) -> bool:
+        """Tell whether the register has any entry at all."""
+        return connection.execute(select(_ROWS.id).limit(1)).first() is not None
+
     def find(self, connection: Connection, terms: Collection[SearchTerm]) -> list[Disclosure]:
         """Return the entries that any of some terms finds, oldest first.
 

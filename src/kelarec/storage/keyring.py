@@ -186,6 +186,26 @@ class Keyring:
             self._forget(day)
         return frozenset(name for name, leaf in leaves.items() if leaf in alive)
 
+    def is_punctured(self, day: date) -> bool:
+        """Tell whether any key leaf of a date was destroyed by itself, as the key place has it now.
+
+        Raises:
+            KeyUnavailableError, IntegrityError, StorageError: As `find_punctured`.
+        """
+        return key_tree.ROOT not in self._days.read(day).top
+
+    def find_punctured(self, day: date, names: Collection[str]) -> frozenset[str]:
+        """Return the names whose key leaves were destroyed by themselves, as the key place has it now.
+
+        Raises:
+            KeyUnavailableError: The date has no keys, or a branch of its tree is missing.
+            IntegrityError: They were altered.
+            StorageError: The key place does not answer.
+        """
+        leaves = {name: key_tree.name_leaf(name) for name in names}
+        dead = self._days.find_punctured(day, leaves.values())
+        return frozenset(name for name, leaf in leaves.items() if leaf in dead)
+
     def destroy(self, day: date) -> bool:
         """Destroy the keys of a date for good; return whether there were any. The caller has taken the `TURN`.
 

@@ -36,8 +36,19 @@ class Step:
     changes: tuple[str | Callable[[Connection], object], ...]
 
 
-STEPS: Final[tuple[Step, ...]] = ()
-"""No schema was released yet: the first step will lead to schema 2."""
+STEPS: Final[tuple[Step, ...]] = (
+    Step(
+        schema=2,
+        oldest_writer=1,  # it leaves the size empty, which is counted as unknown
+        changes=(
+            "ALTER TABLE recordings ADD COLUMN bytes BIGINT",
+            "DROP INDEX recordings_by_end",
+            "CREATE INDEX recordings_by_end ON recordings (kept_through, held_through, bytes)",
+            tables.registers.create,
+            f"CREATE INDEX entries_of_erasures ON entries (recording_id, kind) WHERE {tables.tells_of_erasures}",
+        ),
+    ),
+)
 
 
 def migrate(database: Database, *, steps: Sequence[Step] = STEPS, known: int = tables.SCHEMA_VERSION) -> int:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -60,16 +61,19 @@ class Place:
             ``addressing`` for S3; ``account`` and ``endpoint`` for Azure; ``endpoint`` and ``project`` for Google;
             ``key_file``, ``host_key`` and ``known_hosts`` for SFTP. Never a key or a password: those come from the
             environment or from the ``credentials`` callback of the archive, so that a place may be shown and pickled.
+        backups_kept_for: How long a backup of it is kept at most, zero if there are none; certificates say it. If it
+            is not given they say that nobody has declared it.
 
     Raises:
         NotResidentError: The country is not in the EU/EEA, or unknown.
         UnknownSchemeError: The URL has no scheme.
-        InvalidValueError: An option is none of those that the scheme knows.
+        InvalidValueError: An option is none of those that the scheme knows, or the time that backups are kept is none.
     """
 
     url: str = field(converter=_to_url, repr=lambda url: repr(re.sub(r"//[^/@]*@", "//…@", url)))
     country: str = field(converter=_to_country)
     options: tuple[tuple[str, str], ...] = field(default=(), converter=_to_pairs, kw_only=True)
+    backups_kept_for: timedelta | None = field(default=None, kw_only=True)
 
     @options.validator
     def _check_options(self, _: object, options: tuple[tuple[str, str], ...]) -> None:
@@ -80,6 +84,11 @@ class Place:
                     f"A place of the scheme {self.scheme} has no option {name}.",
                     advice=f"It may have: {', '.join(sorted(known)) or 'none'}. Secrets come from the environment.",
                 )
+
+    @backups_kept_for.validator
+    def _check_time(self, _: object, kept_for: object) -> None:
+        if kept_for is not None and (not isinstance(kept_for, timedelta) or kept_for < timedelta(0)):
+            raise InvalidValueError("The time that backups are kept is none.", advice="Such as timedelta(days=30).")
 
     @property
     def scheme(self) -> str:

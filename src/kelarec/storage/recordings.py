@@ -44,6 +44,7 @@ from kelarec.storage.vault import Vault
 
 _Reader = TypeVar("_Reader", bound=SealedReader)
 _FOLDER: Final = "recordings"
+_SIZE: Final = "bytes"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ROWS: Final = tables.recordings.c
 _INSERT: Final = insert(tables.recordings)
@@ -277,16 +278,6 @@ class Recordings:
             )
         )
 
-    def delete_row(self, connection: Connection, recording: Recording) -> bool:
-        """Remove the row and tokens of one recording before its day; return whether there was one."""
-        for day in {recording.kept_through, *self._review_dates(connection, recording.id)}:
-            delete_tokens(connection, day, recording.id)
-        connection.execute(
-            delete(tables.held_recordings).where(tables.held_recordings.c.recording_id == recording.id.bytes)
-        )
-        removed = connection.execute(delete(tables.recordings).where(_ROWS.id == recording.id.bytes))
-        return removed.rowcount > 0
-
     def _subject(self, recording_id: UUID) -> Subject:
         return self._vault.subject("recording", str(recording_id))
 
@@ -301,8 +292,8 @@ class Recordings:
             opened = self.open_record(recording_id, row["record"], _iter_wraps(connection, recording_id))
         except KeyUnavailableError:
             return None
-        for name, value in _clear_columns(opened.record).items():
-            if row[name] != value:
+        for name, value in {**_clear_columns(opened.record), **_size_column(opened.record)}.items():
+            if row[name] != value and not (name == _SIZE and row[name] is None):  # written by a library of schema 1
                 raise IntegrityError(
                     f"The catalog's row of recording {recording_id} was altered: its {name} is not the record's.",
                     advice="Rebuild the catalog from the objects.",
@@ -374,7 +365,12 @@ def to_date(ordinal: int) -> date:
 
 def to_row(written: WrittenRecord) -> dict[str, object]:
     """Return the row that follows from a record, save what holds add to it."""
-    return {**_clear_columns(written.record), "record_object": written.path, "record": written.envelope}
+    objects = {"record_object": written.path, "record": written.envelope}
+    return {**_clear_columns(written.record), **_size_column(written.record), **objects}
+
+
+def _size_column(record: Record) -> dict[str, object]:
+    return {_SIZE: sum(part.length for part in record.details.parts)}
 
 
 def _clear_columns(record: Record) -> dict[str, object]:

@@ -18,6 +18,7 @@ from kelarec.domain.instants import start_of
 from kelarec.domain.recording import Recording, Restriction
 from kelarec.domain.references import SearchTerm
 from kelarec.storage.engine import Database, create_schema
+from kelarec.storage.erased_rows import erase_row
 from kelarec.storage.holds import Holds
 from kelarec.storage.recordings import Record, Recordings
 from kelarec.storage.search import Search, Searcher
@@ -135,7 +136,7 @@ class CatalogMachine(RuleBasedStateMachine):
         """Erase a recording before its day."""
         kept = self._draw(data)
         with self.database.begin() as connection:
-            self._require(self.recordings.delete_row(connection, kept.recording))
+            self._require(erase_row(connection, kept.recording.id, kept.recording.kept_through))
         del self.kept[kept.recording.id]
 
     @rule(days=st.integers(1, 200))

@@ -18,6 +18,7 @@ from kelarec.domain.references import ContactId, MatterReference
 from kelarec.errors import CatalogError, ChangedMeanwhileError, CursorError, IntegrityError
 from kelarec.storage import catalog_tables as tables
 from kelarec.storage.cursors import open_cursor, seal_cursor
+from kelarec.storage.erased_rows import erase_row
 from kelarec.storage.recordings import Recordings, WrittenRecord
 from kelarec.storage.search import Position, Search, Searcher
 from kelarec.storage.vault import Vault
@@ -220,8 +221,8 @@ class CatalogSuite(OnCatalog):
         """A recording that is erased before its day takes its own tokens along, and no others'."""
         erased, kept = insert_record(vault).record.recording, insert_record(vault).record.recording
         with vault.database.begin() as connection:
-            assert Recordings(vault).delete_row(connection, erased)
-            assert not Recordings(vault).delete_row(connection, erased)
+            assert erase_row(connection, erased.id, erased.kept_through)
+            assert not erase_row(connection, erased.id, erased.kept_through)
         assert find_ids(vault, Search(terms={_AINO})) == {kept.id}
         assert count_rows(vault)[0] == 1
 
