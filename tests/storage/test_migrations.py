@@ -59,9 +59,10 @@ def test_today_there_is_nothing_to_migrate(database: Database) -> None:
 
 
 def test_the_size_of_recordings_comes_with_schema_2(database: Database, tmp_path: Path, catalog_url: str) -> None:
-    """A catalog of schema 1 gets the column of sizes and both indexes, and the archive opens with it."""
+    """A catalog of schema 1 gets the column of sizes, both indexes and the register's versions; the archive opens."""
     with database.begin() as connection:
         for statement in (
+            "DROP TABLE registers",
             "DROP INDEX recordings_by_end",
             "DROP INDEX entries_of_erasures",
             "ALTER TABLE recordings DROP COLUMN bytes",
@@ -72,6 +73,7 @@ def test_the_size_of_recordings_comes_with_schema_2(database: Database, tmp_path
     assert migrate(database) == 1
     with database.begin() as connection:
         found = inspect(connection)
+        assert found.has_table("registers")
         assert "bytes" in {column["name"] for column in found.get_columns("recordings")}
         by_end = next(each for each in found.get_indexes("recordings") if each["name"] == "recordings_by_end")
         assert by_end["column_names"] == ["kept_through", "held_through", "bytes"]
