@@ -17,6 +17,7 @@ from kelarec.audit.entries import Entry, EntryKind
 from kelarec.audit.integrator import Integrator, TreeHead, Witness
 from kelarec.audit.leaf import commit
 from kelarec.audit.log_rows import HALVES, LOG, OLDEST_FIRST, entry_context, open_entry
+from kelarec.audit.newest import find_newest_leaf, find_newest_row
 from kelarec.domain.instants import helsinki_date, to_utc
 from kelarec.domain.people import Actor, System
 from kelarec.domain.register import Register
@@ -352,6 +353,17 @@ class AuditLog:
         with self._vault.database.begin() as connection:
             rows = connection.execute(wanted.order_by(*OLDEST_FIRST)).mappings().all()
         return (self.open_payload(row) for row in rows)
+
+    def find_newest_at(self) -> datetime | None:
+        """Return the time of the newest entry, be it the catalog's or the last under the newest signed checkpoint.
+
+        Raises:
+            IntegrityError: The newest checkpoint or its last entry was altered.
+        """
+        with self._vault.database.begin() as connection:
+            row = find_newest_row(connection)
+        leaf = find_newest_leaf(self._vault, self._integrator)
+        return max((each for each in (row, leaf) if each is not None), default=None)
 
     def get_rows_of_dead_keys(self, since: datetime) -> Sequence[Any]:
         """Return the rows of entries since an instant that tell of destroyed keys or leaves, for `open_payload`."""

@@ -8,11 +8,12 @@ from attrs import frozen
 
 from kelarec.audit.entries import Entry, EntryKind
 from kelarec.audit.log import AuditLog
-from kelarec.domain.instants import start_of
+from kelarec.domain.instants import helsinki_date, start_of
 from kelarec.domain.people import Actor
 from kelarec.domain.register import Register
 from kelarec.errors import IntegrityError, KeyUnavailableError
 from kelarec.retention.erasure import new_leaf_entry
+from kelarec.retention.plausible_time import GRACE
 from kelarec.storage.key_leaves import KeyLeaf, puncture_leaves
 from kelarec.storage.keyring import TURN
 from kelarec.storage.recordings import microseconds
@@ -47,9 +48,9 @@ def destroy_again(vault: Vault, log: AuditLog, register: Register, *, by: Actor)
     if not days:
         return DestroyedAgain()
     # A leaf's date lies ahead of its death by what recordings are kept for, or by the year of a hold.
-    reach = max(register.retention.years, 1) * _LONGEST_YEAR
+    reach = max(policy.years for policy in register.retention_policies) * _LONGEST_YEAR
     entries, unreadable = _read(log, start_of(days[0]), reach)
-    dates = _find_dead(days, entries)
+    dates = _find_dead(days, entries, helsinki_date(vault.now() - GRACE))
     erasures = [each for each in entries if each.kind is EntryKind.LEAF_DESTROYED]
     living = set(days) - set(dates)
     leaves = [leaf for leaf in map(_to_leaf, erasures) if leaf.day in living and _is_alive(vault, leaf)]
@@ -79,13 +80,17 @@ def _read(log: AuditLog, since: datetime, reach: timedelta) -> tuple[list[Entry]
     return entries, unreadable
 
 
-def _find_dead(days: list[date], entries: list[Entry]) -> list[date]:
-    """Return the dates that the log says have died: those it names, and all up to one through which it says so."""
+def _find_dead(days: list[date], entries: list[Entry], today: date) -> list[date]:
+    """Return the dates that the log says have died: those it names, and all up to one through which it says so.
+
+    Of the latter only those that are over: they held nothing then, so that keys of a date to come may be new ones, made
+    after a clock that was far ahead had been set right.
+    """
     named = {each.facts["kept-through"] for each in entries if each.kind is EntryKind.KEYS_DESTROYED}
     through = max(
         (each.facts["through"] for each in entries if each.kind is EntryKind.EMPTY_KEYS_DESTROYED), default=""
     )
-    return [day for day in days if day.isoformat() in named or day.isoformat() <= through]
+    return [day for day in days if day.isoformat() in named or (day < today and day.isoformat() <= through)]
 
 
 def _to_leaf(entry: Entry) -> KeyLeaf:

@@ -7,6 +7,7 @@ from kelarec.audit.log import AuditLog
 from kelarec.domain.people import Actor
 from kelarec.domain.register import Register
 from kelarec.retention.destroyed_again import DestroyedAgain, destroy_again
+from kelarec.retention.expiry import Expiry
 from kelarec.storage.keys_ahead import make_keys_ahead
 from kelarec.storage.vault import Vault
 
@@ -21,6 +22,7 @@ def begin_use(vault: Vault, log: AuditLog, register: Register, *, by: Actor) -> 
         StorageError: A place refuses, or still shows a key that was to die.
         IntegrityError: The keys were altered.
     """
+    Expiry(vault, log).tell_all()
     destroyed = destroy_again(vault, log, register, by=by)
     lost_keys = make_keys_ahead(vault, register)
     found = {

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select
 from kelarec.domain.instants import helsinki_date
 from kelarec.domain.register import Register
 from kelarec.storage import catalog_tables as tables
+from kelarec.storage.closed_dates import find_before
 from kelarec.storage.keyring import TURN
 from kelarec.storage.vault import Vault
 
@@ -22,7 +23,7 @@ _DAY: Final = timedelta(days=1)
 
 def iter_days_needed(register: Register, now: datetime) -> Iterator[date]:
     """Go through the dates that may be the end of whatever is made from now until 35 days from now, earliest first."""
-    last = register.retention.last_day(now) + AHEAD
+    last = max(policy.last_day(now) for policy in register.retention_policies) + AHEAD
     yield from _iter_days(helsinki_date(now), last)
     firsts = (each.last_day(now) for each in (register.log_retention, register.disclosure_retention))
     for first in sorted(firsts):
@@ -47,7 +48,8 @@ def make_keys_ahead(vault: Vault, register: Register) -> tuple[date, ...]:
         return ()
     with vault.database.begin() as connection:
         vault.database.take_turn(connection, TURN)
-        missing = _without_keys(vault, needed)
+        closed = find_before(connection, max(needed) + _DAY)
+        missing = [day for day in _without_keys(vault, needed) if day not in closed]
         in_use = _find_in_use(connection, missing)
         vault.keyring.make((day for day in missing if day not in in_use), now)
     return tuple(sorted(in_use))

@@ -159,7 +159,7 @@ class OneByOne:
         """See `ObjectPlace.iter_sizes`."""
         yield from ((path, self.get_size(path)) for path in self.iter_paths(below))
 
-    def read_clock(self, path: str) -> datetime | None:  # noqa: ARG002, PLR6301  what has no clock writes nothing
+    def read_clock(self, path: str) -> datetime | None:  # noqa: ARG002  what has no clock writes nothing
         """See `ObjectPlace.read_clock`."""
         return None
 

@@ -198,7 +198,9 @@ class SftpRequests:
             found = sftp.listdir_attr(self._full(below) if below else self._folder or "/")
         except FileNotFoundError:
             return []
-        entries = [(each.filename, None if stat.S_ISDIR(each.st_mode or 0) else int(each.st_size or 0)) for each in found]
+        entries = [
+            (each.filename, None if stat.S_ISDIR(each.st_mode or 0) else int(each.st_size or 0)) for each in found
+        ]
         return sorted(entries, key=lambda entry: f"{entry[0]}/" if entry[1] is None else entry[0])
 
     def delete(self, paths: Sequence[str]) -> None:
