@@ -4,7 +4,6 @@ from datetime import date, datetime
 from typing import Final
 
 from attrs import field, frozen
-from attrs.validators import instance_of
 
 from kelarec.domain.codes import Kind
 from kelarec.domain.instants import add_months, end_of, helsinki_date
@@ -66,13 +65,24 @@ class KindRetention:
 
     Attributes:
         kind: Which.
-        policy: For how long.
+        years: Whole years, 1 to 100.
+
+    Raises:
+        InvalidValueError: The years are no whole number from 1 to 100.
     """
 
     kind: Kind = field(converter=Kind)
-    policy: RetentionPolicy = field(validator=instance_of(RetentionPolicy))
+    years: int = field()
+
+    def __attrs_post_init__(self) -> None:
+        RetentionPolicy(self.years)
+
+    @property
+    def policy(self) -> RetentionPolicy:
+        """For how long."""
+        return RetentionPolicy(self.years)
 
     @property
     def code(self) -> str:
-        """The kind, by which two versions of a register are compared."""
+        """The kind, by which a register names it once."""
         return self.kind.value

@@ -132,8 +132,9 @@ def find_hashes(vault: Vault, rows: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def find_end(vault: Vault, rows: Iterable[Mapping[str, Any]]) -> date | None:
-    """Return the last day kept that rows of the log tell last, or None if they tell none."""
-    days = [entry.facts["kept-through"] for entry in iter_open(vault, rows) if "kept-through" in entry.facts]
+    """Return the last day kept that rows of the log tell last, or None if they tell none; a hold's is another's."""
+    told = (entry.facts for entry in iter_open(vault, rows) if "hold" not in entry.facts)
+    days = [facts["kept-through"] for facts in told if "kept-through" in facts]
     return date.fromisoformat(days[-1]) if days else None
 
 
