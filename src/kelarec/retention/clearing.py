@@ -6,7 +6,7 @@ recording, the payloads of log entries, and the log's entry of the whole.
 """
 
 from collections.abc import Iterable
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from datetime import date, timedelta
 from typing import Any, Final
@@ -29,6 +29,7 @@ from kelarec.storage.recordings import FOLDER, microseconds
 from kelarec.storage.vault import Vault
 
 RECORDINGS_AT_ONCE: Final = 250
+_THREADS: Final = 8
 _ENTRIES_AT_ONCE: Final = 5000
 _DAY: Final = timedelta(days=1)
 _SILENCED: Final = {"actor": "", "recording_id": None, "session_id": None, "purpose": None, "payload": b""}
@@ -51,7 +52,7 @@ class Clearing:
     Args:
         log: Is told; None if this process has no root key.
         register: Says for how long the longest is kept; None leaves what belongs to no recording to another process.
-        executor: Deletes objects; the place's own threads if None.
+        executor: Deletes objects; threads that end with the work if None.
     """
 
     def __init__(  # noqa: PLR0917  one line for each thing it needs
@@ -77,6 +78,12 @@ class Clearing:
         Raises:
             StorageError: A place refuses; doing it again goes on.
         """
+        if self._executor is not None:
+            return self._run(by)
+        with ThreadPoolExecutor(_THREADS) as self._executor:
+            return self._run(by)
+
+    def _run(self, by: Actor) -> tuple[SweptDate, bool]:
         with self._vault.database.begin() as connection:
             ended_recordings.delete_ended_tokens(connection, self._day)
             recorded = ended_recordings.list_recorded_dates(connection, self._day)
