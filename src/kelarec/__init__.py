@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from kelarec.access.selecting import Wanted as Wanted
     from kelarec.archive import Archive as Archive
+    from kelarec.archive.sweeper import Sweeper as Sweeper
     from kelarec.domain.chat import Chat as Chat
     from kelarec.domain.chat import Message as Message
     from kelarec.domain.codes import Direction as Direction
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "kelarec.access.selecting": ("Wanted",),
     "kelarec.archive": ("Archive",),
+    "kelarec.archive.sweeper": ("Sweeper",),
     "kelarec.domain.chat": ("Chat", "Message"),
     "kelarec.domain.codes": ("Direction", "Kind", "State"),
     "kelarec.domain.contact": ("Contact",),
