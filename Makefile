@@ -3,6 +3,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
+# Two processes, as many as the smallest machine has cores; what shares a server stays together.
+PYTEST := $(BIN)/python -m pytest --numprocesses=2 --dist=loadscope
+# What begins on the archive's fixtures, once more with its catalog on PostgreSQL.
+ON_POSTGRESQL := tests/access tests/capture tests/retention tests/rights tests/custody
+
 .PHONY: quickstart test lint docs bench faults clean
 .DELETE_ON_ERROR:
 
@@ -19,9 +24,8 @@ quickstart: .venv/.core
 	@$(BIN)/python examples/quickstart.py
 
 test: .venv/.dev lint docs
-	$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest
-	KELAREC_TEST_CATALOG=postgresql $(BIN)/python -m pytest -q tests/access/test_disclosures.py tests/access/test_finding.py tests/capture/test_store.py tests/capture/test_take.py tests/retention/test_sweep.py tests/rights
+	$(PYTEST) --cov=kelarec --cov-branch --cov-report=
+	KELAREC_TEST_CATALOG=postgresql $(PYTEST) -q $(ON_POSTGRESQL)
 	@$(BIN)/python -m coverage report --fail-under=90 >docs/_build/coverage.txt || { cat docs/_build/coverage.txt; exit 1; }
 
 lint: .venv/.dev

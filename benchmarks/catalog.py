@@ -323,10 +323,11 @@ def bench_sqlite(folder: Path) -> None:
     path = folder / "catalog.sqlite"
     database = open_database(Place(f"sqlite://{path}", "FI"), must_exist=False)
     connection = sqlite3.connect(path, isolation_level=None)
-    for setting in ("journal_mode=TRUNCATE", "synchronous=FULL", "secure_delete=ON", "foreign_keys=ON"):
+    settings = ("journal_mode=TRUNCATE", "synchronous=FULL", "secure_delete=ON", "foreign_keys=ON", "cache_size=-16384")
+    for setting in settings:
         connection.execute(f"PRAGMA {setting}")
-    cache = connection.execute("PRAGMA cache_size").fetchone()[0]
-    print(f"SQLite {sqlite3.sqlite_version}, cache_size {cache} (negative: KiB), page 4096 B")
+    cache, page = (connection.execute(f"PRAGMA {each}").fetchone()[0] for each in ("cache_size", "page_size"))
+    print(f"SQLite {sqlite3.sqlite_version}, cache_size {cache} (negative: KiB), page {page} B")
     bench(database, Raw(connection, "?", "BEGIN IMMEDIATE"), lambda: path.stat().st_size)
     connection.close()
     database.close()

@@ -1,6 +1,10 @@
-"""Where an archive can stand: on each backend, with objects and keys in two places of the same kind."""
+"""Where an archive can stand: on each backend, with objects and keys in two places of the same kind.
+
+Its catalog is a SQLite file; on one more stage, with folders, it is a PostgreSQL schema.
+"""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -8,12 +12,13 @@ import pytest
 from attrs import field, frozen
 
 from kelarec import Archive, Place, Register, create_key_file, kela_register
+from kelarec.storage.engine import open_database
 from kelarec.storage.objects import ObjectPlace
 from kelarec.storage.opening import Credentials, no_credentials, open_objects
 from kelarec.testing.clock import MovableClock
 from object_servers import NAMES, Servers
 
-BACKENDS: Final = ("memory", "file", *NAMES)
+BACKENDS: Final = ("memory", "file", "postgresql", *NAMES)
 
 
 @frozen
@@ -25,7 +30,8 @@ class Stage:
         objects: None for the memory, where an archive cannot be opened a second time.
         keys: As objects.
         credentials: Open the places.
-        folder: Holds root key and catalog.
+        folder: Holds the root key, and the catalog if it is a file.
+        catalog: Where the catalog lies.
         clock: Of every archive that is created or opened here.
     """
 
@@ -34,6 +40,7 @@ class Stage:
     keys: Place | None
     credentials: Credentials = field(repr=False)
     folder: Path
+    catalog: Place
     clock: MovableClock = field(factory=MovableClock)
 
     @property
@@ -42,9 +49,33 @@ class Stage:
         return f"keyfile:{self.folder / 'root.key'}"
 
     @property
-    def catalog(self) -> Place:
-        """A SQLite file."""
-        return Place(f"sqlite://{self.folder / 'catalog.sqlite'}", "FI")
+    def has_catalog(self) -> bool:
+        """Whether a catalog lies in its place, or any part of one."""
+        if self.catalog.scheme == "sqlite":
+            return any(path.name.startswith("catalog") for path in self.folder.iterdir())
+        database = open_database(self.catalog, must_exist=None)
+        with database.begin() as connection:
+            tables = "SELECT count(*) FROM information_schema.tables WHERE table_schema = current_schema()"
+            count: int = connection.exec_driver_sql(tables).scalar_one()
+        database.close()
+        return count > 0
+
+    @contextmanager
+    def without_catalog(self) -> Iterator[None]:
+        """Move the catalog away for a while."""
+        if self.catalog.scheme == "sqlite":
+            there, away = self.folder / "catalog.sqlite", self.folder / "moved.sqlite"
+            there.rename(away)
+            yield
+            away.rename(there)
+            return
+        database = open_database(self.catalog, must_exist=True)
+        with database.begin() as connection:
+            connection.exec_driver_sql("ALTER TABLE catalog RENAME TO moved")
+        yield
+        with database.begin() as connection:
+            connection.exec_driver_sql("ALTER TABLE moved RENAME TO catalog")
+        database.close()
 
     def create(self, register: Register | None = None) -> Archive:
         """Make an archive."""
@@ -85,20 +116,23 @@ class Stage:
         return opened[0], opened[1]
 
 
-def make_stage(backend: str, servers: Servers, folder: Path) -> Stage:
+def make_stage(backend: str, servers: Servers, folder: Path, catalog: Place) -> Stage:
     """Make two empty places on a backend."""
     if backend == "memory":
-        return Stage(backend, None, None, no_credentials, folder)
-    if backend == "file":
-        return Stage(backend, Place(folder / "archive", "FI"), Place(folder / "keys", "FI"), no_credentials, folder)
+        return Stage(backend, None, None, no_credentials, folder, catalog)
+    if backend in {"file", "postgresql"}:
+        objects, keys = Place(folder / "archive", "FI"), Place(folder / "keys", "FI")
+        return Stage(backend, objects, keys, no_credentials, folder, catalog)
     server = servers.get(backend)
-    return Stage(backend, server.make_place(None), server.make_place(None), server.credentials, folder)
+    return Stage(backend, server.make_place(None), server.make_place(None), server.credentials, folder, catalog)
 
 
 @pytest.fixture(params=BACKENDS)
 def stage(request: pytest.FixtureRequest, servers: Servers, tmp_path: Path) -> Stage:
     """Each backend in turn."""
-    return make_stage(request.param, servers, tmp_path)
+    on_postgresql = request.param == "postgresql"
+    url = request.getfixturevalue("postgres_url") if on_postgresql else f"sqlite://{tmp_path / 'catalog.sqlite'}"
+    return make_stage(request.param, servers, tmp_path, Place(url, "FI"))
 
 
 @pytest.fixture

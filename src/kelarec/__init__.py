@@ -10,6 +10,12 @@ if TYPE_CHECKING:
     from kelarec.access.selecting import Wanted as Wanted
     from kelarec.archive import Archive as Archive
     from kelarec.archive.sweeper import Sweeper as Sweeper
+    from kelarec.capture.import_progress import Imported as Imported
+    from kelarec.capture.import_progress import ImportProgress as ImportProgress
+    from kelarec.domain.capture_plan import CaptureDecision as CaptureDecision
+    from kelarec.domain.capture_plan import CaptureGap as CaptureGap
+    from kelarec.domain.capture_plan import CaptureRule as CaptureRule
+    from kelarec.domain.capture_plan import ExpectedContact as ExpectedContact
     from kelarec.domain.chat import Chat as Chat
     from kelarec.domain.chat import Message as Message
     from kelarec.domain.codes import Direction as Direction
@@ -20,6 +26,7 @@ if TYPE_CHECKING:
     from kelarec.domain.disclosure import Disclosure as Disclosure
     from kelarec.domain.disclosure import Recipient as Recipient
     from kelarec.domain.identity_code import PersonalIdentityCode as PersonalIdentityCode
+    from kelarec.domain.lines import Line as Line
     from kelarec.domain.notice_facts import ContactPoint as ContactPoint
     from kelarec.domain.people import Address as Address
     from kelarec.domain.people import EmailAddress as EmailAddress
@@ -29,7 +36,6 @@ if TYPE_CHECKING:
     from kelarec.domain.people import System as System
     from kelarec.domain.recording import Recording as Recording
     from kelarec.domain.recording import RecordingDetails as RecordingDetails
-    from kelarec.domain.register import Line as Line
     from kelarec.domain.register import Register as Register
     from kelarec.domain.restricted_use import RestrictedUse as RestrictedUse
     from kelarec.domain.retention import RetentionPolicy as RetentionPolicy
@@ -59,6 +65,8 @@ _HOMES = {
     "kelarec.access.selecting": ("Wanted",),
     "kelarec.archive": ("Archive",),
     "kelarec.archive.sweeper": ("Sweeper",),
+    "kelarec.capture.import_progress": ("Imported", "ImportProgress"),
+    "kelarec.domain.capture_plan": ("CaptureDecision", "CaptureGap", "CaptureRule", "ExpectedContact"),
     "kelarec.domain.chat": ("Chat", "Message"),
     "kelarec.domain.codes": ("Direction", "Kind", "State"),
     "kelarec.domain.contact": ("Contact",),
@@ -68,7 +76,8 @@ _HOMES = {
     "kelarec.domain.people": ("Address", "EmailAddress", "Person", "PhoneNumber", "StaffId", "System"),
     "kelarec.domain.recording": ("Recording", "RecordingDetails"),
     "kelarec.domain.notice_facts": ("ContactPoint",),
-    "kelarec.domain.register": ("Line", "Register"),
+    "kelarec.domain.lines": ("Line",),
+    "kelarec.domain.register": ("Register",),
     "kelarec.domain.retention": ("RetentionPolicy",),
     "kelarec.domain.restricted_use": ("RestrictedUse",),
     "kelarec.domain.staff": (

@@ -100,6 +100,16 @@ def test_a_file_is_stored_like_its_bytes(kelarec_archive: Archive, adviser: Staf
         assert [session.open(each.id).read() for each in kept] == [wav, wav]
 
 
+def test_a_consultation_of_support_is_linked_to_its_call(kelarec_archive: Archive, adviser: StaffMember) -> None:
+    """An adviser who consults support makes a second recording that names the first (section 5)."""
+    store = kelarec_archive.capture.store
+    call = store(make_contact(), ended_at=USUAL_START + SECOND, content=WAV, by=RECORDER)
+    consulting = make_contact(kind=Kind.SUPPORT_CALL)
+    second = store(consulting, ended_at=USUAL_START + SECOND, content=WAV, by=RECORDER, linked_to=call.id)
+    with kelarec_archive.session(by=adviser.id, purpose="verify-service-event", matter="KELA-1") as session:
+        assert session.get_details(second.id).linked_to == call.id
+
+
 CUT: Final = WAV[: len(WAV) // 2]
 BAD: Final[dict[str, tuple[type[KelarecError], dict[str, Any], dict[str, Any]]]] = {
     "unknown line": (UnknownLineError, {"line": "nobody-knows"}, {}),

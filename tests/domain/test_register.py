@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from facts import change
 from kelarec import ContactPoint, Register, kela_register
 from kelarec.domain.codes import Direction
+from kelarec.domain.lines import Coverage
 from kelarec.domain.notice_facts import Validity
-from kelarec.domain.register import Coverage
 from kelarec.errors import InvalidValueError, NotResidentError, OutsideNoticeError
 from kelarec.testing.builders import make_contact
 from kelarec.testing.strategies import registers

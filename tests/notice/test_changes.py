@@ -10,9 +10,10 @@ import pytest
 
 from facts import change
 from kelarec import Kind, Register, kela_register
+from kelarec.domain.lines import Coverage
 from kelarec.domain.notice_facts import Disclosure, Label, PersonGroup, SubjectRight
 from kelarec.domain.notice_lint import find_lacks
-from kelarec.domain.register import Category, Coverage
+from kelarec.domain.register import Category
 from kelarec.domain.register_differences import compare_registers
 from kelarec.domain.retention import KindRetention, RetentionPolicy
 from kelarec.notice.changes import describe_difference, lint_register

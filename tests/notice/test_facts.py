@@ -10,7 +10,9 @@ from facts import change
 from kelarec import ContactPoint, Kind, Register, kela_register
 from kelarec.domain.notice_facts import Label, Validity
 from kelarec.errors import InvalidValueError, UnknownLineError
+from kelarec.notice.jsonld import from_jsonld, to_jsonld
 from kelarec.notice.render import announce, render_notice, render_record
+from kelarec.notice.toml_form import parse_register, to_toml
 
 CHECKLIST: Final[dict[int, dict[str, list[str]]]] = {
     0: {
@@ -356,3 +358,13 @@ def test_the_record_of_processing_tells_all_seven_points(register: Register, lan
         assert getattr(purpose.label, language) in record
     for category in register.categories:
         assert getattr(category.label, language) in record
+
+
+@pytest.mark.parametrize("part", [{"regional_share_percent": 30}, {"regional_numbers": ["020 692 204", "020 692 210"]}])
+def test_a_share_or_list_goes_through_every_form_of_the_notice(part: dict[str, Any]) -> None:
+    """What the register says of regional numbers is published, and comes back from TOML and JSON-LD (section 5)."""
+    register = kela_register(contact_point="Registry office", **part)
+    assert parse_register(to_toml(register)) == register
+    assert from_jsonld(to_jsonld(register)) == register
+    told = {"regional_share_percent": "30 in a hundred", "regional_numbers": "020 692 204 and 020 692 210"}
+    assert told[next(iter(part))] in render_notice(register, language="en", form="markdown")

@@ -21,8 +21,8 @@ from kelarec.errors import (
     IntegrityError,
     UnfinishedCatalogError,
 )
-from kelarec.oversight.bulk import Progress
 from kelarec.oversight.difference import DifferenceKind
+from kelarec.storage.bulk import Progress
 from kelarec.storage.engine import Database
 from kelarec.storage.objects import FolderObjects
 from kelarec.storage.recordings import Recordings

@@ -18,12 +18,19 @@ from kelarec.domain.staff import Authenticator, Directory
 from kelarec.domain.staff_acts import Act
 from kelarec.domain.uuid7 import RANDOM_BYTES, uuid7
 from kelarec.errors import InvalidValueError
-from kelarec.oversight.bulk import ShowProgress
 from kelarec.oversight.rebuild import Rebuilt, rebuild_catalog
 from kelarec.retention.opening import begin_use
+from kelarec.storage.bulk import ShowProgress
 from kelarec.storage.clocks import Clock
 from kelarec.storage.description import read_description, read_register, write_description, write_register
-from kelarec.storage.engine import Database, create_schema, open_database, open_memory_database, require_own
+from kelarec.storage.engine import (
+    Database,
+    create_schema,
+    open_database,
+    open_memory_database,
+    or_without_schema,
+    require_own,
+)
 from kelarec.storage.key_place import KeyPlaces
 from kelarec.storage.keyring import Keyring
 from kelarec.storage.keys_ahead import make_keys_ahead
@@ -339,18 +346,23 @@ class Archive(ArchiveInUse):
         vault = Vault(archive_id, objects, keyring, make_database(), clock, randomness, directory)
         try:
             create_schema(vault.database, catalog_id=str(vault.new_id()), archive_id=str(archive_id))
-            write_register(vault, register)
-            archive = cls(vault, register, witnesses, source, authenticator)
-            try:
-                make_keys_ahead(vault, register)
-                archive.audit.begin()
-                version = register.version.isoformat()
-                archive.audit.write(archive.audit.new_entry(EntryKind.ARCHIVE_CREATED, _HERE, register_version=version))
-                write_description(objects, archive_id, register)
-            except BaseException:
-                archive.audit.abandon()  # or it would write into places that are being emptied
-                raise
+            with or_without_schema(vault.database):
+                write_register(vault, register)
+                archive = cls(vault, register, witnesses, source, authenticator)
+                try:
+                    archive._begin()
+                except BaseException:
+                    archive.audit.abandon()  # or it would write into places that are being emptied
+                    raise
         except BaseException:
             vault.database.close()
             raise
         return archive
+
+    def _begin(self) -> None:
+        """Make what a new archive has from the first moment; its description comes last."""
+        make_keys_ahead(self._vault, self.register)
+        self.audit.begin()
+        version = self.register.version.isoformat()
+        self.audit.write(self.audit.new_entry(EntryKind.ARCHIVE_CREATED, _HERE, register_version=version))
+        write_description(self._vault.objects, self._vault.archive_id, self.register)

@@ -21,13 +21,13 @@ from kelarec.domain.people import Actor, StaffId, System
 from kelarec.domain.register import Register
 from kelarec.domain.staff import Authenticator, Credential
 from kelarec.errors import ClosedError
-from kelarec.oversight.bulk import ShowProgress
 from kelarec.oversight.difference import Difference
 from kelarec.oversight.rebuild import Rebuilt
 from kelarec.oversight.verification import Verification
 from kelarec.retention.destroyed_again import DestroyedAgain
 from kelarec.retention.sweep import Retention
 from kelarec.rights.receive import Rights
+from kelarec.storage.bulk import ShowProgress
 from kelarec.storage.source import Source
 from kelarec.storage.spool_place import MemorySpoolPlace
 from kelarec.storage.vault import Vault
@@ -56,7 +56,14 @@ class ArchiveInUse:
         self.audit = AuditLog(vault, register, witnesses)
         self.staff = Staff(vault, self.audit, register)
         spool = MemorySpoolPlace() if source is None else source.open_spool(vault.archive_id, vault.randomness)
-        self.capture = Capture(vault, self.audit, register, spool, None if source is None else source.spool_limit)
+        self.capture = Capture(
+            vault,
+            self.audit,
+            register,
+            spool=spool,
+            spool_limit=None if source is None else source.spool_limit,
+            reopen=None if source is None else source.open_bare,
+        )
         self.retention = Retention(vault, self.audit, register)
         self.rights = Rights(vault, self.audit, register)
         self.restrictions = Restrictions(vault, self.audit)

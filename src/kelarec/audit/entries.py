@@ -64,6 +64,10 @@ class EntryKind(StrEnum):
     VERSION_ADOPTED = "version-adopted"
     COMPARISON_BEGUN = "comparison-begun"
     COMPARISON_ENDED = "comparison-ended"
+    GAPS_SOUGHT = "gaps-sought"
+    GAPS_FOUND = "gaps-found"
+    IMPORT_BEGUN = "import-begun"
+    IMPORT_ENDED = "import-ended"
     ROOT_KEY_ROTATION = "root-key-rotation"
     DATA_KEY_EXPORTED = "data-key-exported"
 
@@ -89,6 +93,10 @@ WITHOUT_HASHES: Final = frozenset(
         EntryKind.CATALOG_REBUILT,
         EntryKind.COMPARISON_BEGUN,
         EntryKind.COMPARISON_ENDED,
+        EntryKind.GAPS_SOUGHT,
+        EntryKind.GAPS_FOUND,
+        EntryKind.IMPORT_BEGUN,
+        EntryKind.IMPORT_ENDED,
     }
 )
 """Kinds that never tell the hash of an object; whoever looks for hashes leaves them closed."""

@@ -1,6 +1,6 @@
 """Bringing one recording into the archive: its parts first, its record last, then row and log entry together."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Final
 from uuid import UUID
@@ -12,7 +12,7 @@ from kelarec.audit.entries import Entry, EntryKind
 from kelarec.audit.log import AuditLog
 from kelarec.domain.codes import State
 from kelarec.domain.people import Actor
-from kelarec.domain.recording import Part, Recording, RecordingDetails
+from kelarec.domain.recording import Part, Recording, RecordingDetails, Sound
 from kelarec.errors import ChangedMeanwhileError, IntegrityError, KeyUnavailableError
 from kelarec.storage.envelopes import DataKey
 from kelarec.storage.recordings import OpenedRecord, Record, Recordings, WrittenRecord
@@ -37,11 +37,25 @@ class Deposit:
         self._recording = recording
         self._data_key = data_key or self._recordings.new_data_key(recording.id, recording.kept_through)
 
-    def add(self, name: str, media_type: str, pieces: Iterable[bytes]) -> Part:
-        """Seal one part of the content into the archive, in constant memory."""
+    def add(
+        self,
+        name: str,
+        media_type: str,
+        pieces: Iterable[bytes],
+        find_sound: Callable[[], Sound | None] = lambda: None,
+    ) -> Part:
+        """Seal one part of the content into the archive, in constant memory.
+
+        Args:
+            name: Of the part.
+            media_type: Of the part.
+            pieces: Its content.
+            find_sound: Tells, once the content has gone by, what it said of itself.
+        """
         recording = self._recording
         announced = Part(name=name, media_type=media_type, length=1, object_name=self._vault.new_object_name(name))
-        return self._recordings.write_part(recording.id, recording.recorded_on, self._data_key, announced, pieces)
+        part = self._recordings.write_part(recording.id, recording.recorded_on, self._data_key, announced, pieces)
+        return evolve(part, sound=find_sound())
 
     def require_readable(self, details: RecordingDetails) -> None:
         """Read back every byte of the parts.

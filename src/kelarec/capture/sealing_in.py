@@ -9,7 +9,7 @@ from kelarec.audit.log import AuditLog
 from kelarec.capture.deposit import Deposit
 from kelarec.domain.chat import Chat, Message
 from kelarec.domain.people import Actor
-from kelarec.domain.recording import Part, Recording, RecordingDetails
+from kelarec.domain.recording import Part, Recording, RecordingDetails, Sound
 from kelarec.domain.take import AudioForm, Codec, PartForm, TakeStory
 from kelarec.errors import EmptyContentError
 from kelarec.media.wav import WavFormat, write_wav_header
@@ -94,7 +94,10 @@ def seal_in(  # noqa: PLR0917  used in two places, named alike in both
         raise EmptyContentError("Nothing was taken in.")
     deposit = Deposit(vault, log, recording, data_key)
     with log.or_discard(deposit.discard_unless_committed):
-        parts = tuple(deposit.add(each.form.name, each.form.media_type, _iter_finished(each)) for each in filled)
+        parts = tuple(
+            deposit.add(each.form.name, each.form.media_type, _iter_finished(each), lambda each=each: _find_sound(each))  # type: ignore[misc]
+            for each in filled
+        )
         details = make_details(story, taken.piece, taken.continues, parts)
         deposit.require_readable(details)
         before_commit()
@@ -125,6 +128,13 @@ def _iter_finished(part: TakenPart) -> Iterator[bytes]:
         yield from part.read()
 
 
+def _find_sound(part: TakenPart) -> Sound | None:
+    audio = part.form.audio
+    if audio is None or not audio.codec.has_samples:
+        return None
+    return _to_wav_format(audio).tell_sound(_whole_length(part))
+
+
 def _to_wav_format(audio: AudioForm) -> WavFormat:
     return WavFormat(
         tag=_TAGS[audio.codec],
@@ -133,5 +143,5 @@ def _to_wav_format(audio: AudioForm) -> WavFormat:
         frame_bytes=audio.frame_bytes,
         sample_bits=8 * audio.frame_bytes // audio.channels,
         data_offset=0,
-        data_length=0,
+        data_length=None,
     )

@@ -1,9 +1,11 @@
 """Taking contacts in: finished ones at once, live ones as takes."""
 
-import io
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from concurrent.futures import Executor
 from datetime import datetime
-from typing import BinaryIO, Final
+from os import PathLike
+from pathlib import Path
+from typing import BinaryIO
 from uuid import UUID
 
 from attrs import evolve
@@ -11,10 +13,14 @@ from attrs import evolve
 from kelarec.audit.entries import EntryKind
 from kelarec.audit.log import AuditLog
 from kelarec.capture.admission import Admission
+from kelarec.capture.bulk_import import FolderImport, Imported, ShowImportProgress
+from kelarec.capture.content import open_content
 from kelarec.capture.deposit import Deposit
 from kelarec.capture.live import LiveTakes
+from kelarec.capture.plan import CapturePlan
 from kelarec.capture.recover import Recovered, Recovery
 from kelarec.capture.take import Take
+from kelarec.domain.capture_plan import CaptureDecision, CaptureGap, ExpectedContact
 from kelarec.domain.chat import Chat
 from kelarec.domain.contact import Contact
 from kelarec.domain.people import Actor
@@ -22,14 +28,11 @@ from kelarec.domain.recording import Recording, RecordingDetails
 from kelarec.domain.register import Register
 from kelarec.domain.staff_acts import Act
 from kelarec.domain.take import AudioForm
-from kelarec.errors import EmptyContentError, InvalidValueError, NoSpoolError, ObjectNotFoundError, SpooledError
-from kelarec.media import wav
-from kelarec.storage.json_form import to_json
+from kelarec.errors import InvalidValueError, NoSpoolError, ObjectNotFoundError, SpooledError
+from kelarec.storage.bulk import Reopen
 from kelarec.storage.recordings import Record, Recordings
 from kelarec.storage.spool_place import SpoolPlace
 from kelarec.storage.vault import Vault
-
-_PIECE: Final = 256 * 1024
 
 
 class Capture:
@@ -40,15 +43,51 @@ class Capture:
         vault: Vault,
         log: AuditLog,
         register: Register,
+        *,
         spool: SpoolPlace | None = None,
         spool_limit: int | None = None,
+        reopen: Reopen | None = None,
     ) -> None:
         self._vault = vault
         self._log = log
         self._recordings = Recordings(vault)
         self._admission = Admission(vault, register)
+        self._plan = CapturePlan(vault, log, register)
         self._spool = spool
+        self._import = FolderImport(vault, log, self._admission, self._plan, reopen)
         self._live = LiveTakes(vault, log, self._admission, spool, spool_limit)
+
+    def decide(self, contact: Contact) -> CaptureDecision:
+        """Return whether a contact is to be recorded, with the rule of the notice that says so (section 5).
+
+        Where a share of a line's contacts is recorded, a keyed hash of the contact id decides, alike on every node.
+        Nothing is recorded by that: the recorder begins a take, or not. A contact that a rule bars cannot be stored;
+        one that is merely out of a share can.
+
+        Raises:
+            KeyUnavailableError, IntegrityError: A share decides, and the key place is not whole.
+        """
+        self._vault.database.require_usable()
+        return self._plan.decide(contact)
+
+    def gaps(self, expected: Iterable[ExpectedContact], *, by: Actor) -> Iterator[CaptureGap]:
+        """Go through those contacts of the contact centre's own list that were to be recorded and have no recording.
+
+        Contacts that the plan does not want are no gaps. A recording that is still spooled counts; one that was erased
+        is gone, so its contact is named. The list is read as the gaps are, some thousands at a time. That it was asked
+        is in the log, and what came of it once the last gap was given.
+
+        Args:
+            expected: What the contact centre knows of, in any order.
+            by: Who asks.
+
+        Raises:
+            DeniedError: No role grants it.
+            InvalidValueError: Something in the list is no `ExpectedContact`.
+            StorageError: The catalog or the key place refuses: it could not be told.
+        """
+        self._vault.database.require_usable()
+        return self._plan.find_gaps(expected, by)
 
     def begin(
         self,
@@ -137,6 +176,41 @@ class Capture:
                 self._recordings.replace(connection, written)
         return recording
 
+    def import_folder(
+        self,
+        folder: str | PathLike[str],
+        manifest: str | PathLike[str],
+        *,
+        by: Actor,
+        executor: Executor | None = None,
+        progress: ShowImportProgress | None = None,
+    ) -> Imported:
+        """Import existing recordings from a folder, as a manifest of them says.
+
+        All rows and files are checked first: if one has a fault, all faults are told and nothing is imported. A contact
+        that has a recording is not imported again, so an import that was broken off, or killed, is repeated to go on.
+        One import at a time works on an archive.
+
+        Args:
+            folder: Where the files lie; none outside it is read.
+            manifest: A CSV (``.csv``) or JSON Lines file (``.jsonl``), a row for each recording.
+            by: Who imports.
+            executor: Does the work, and stays the caller's; threads of this process if none is given. The files and the
+                manifest have to be there for it, too.
+            progress: Is called with how far it is, and how fast, after each hundred rows or so and at the end.
+
+        Raises:
+            ManifestFaultsError: Rows or files have faults, all of which it names; or a file was changed meanwhile.
+            InvalidValueError: The manifest is neither CSV nor JSON Lines, or cannot be read.
+            ImportRunningError: Another import is at work.
+            MissingExtraError: A file is FLAC, Ogg or MP3, and ``kelarec[audio]`` is not installed.
+            DeniedError: A staff member imports without a role that grants it.
+            StorageError: A place refuses; what was imported until then stays, and nothing half-written does.
+        """
+        self._vault.database.require_usable()
+        self._log.require_may(by, Act.STORE)
+        return self._import.run(Path(folder), Path(manifest), by, executor, progress)
+
     def close(self) -> None:
         """Seal what is live as cut and let go of the spool; what cannot be sealed in now stays there."""
         self._live.close()
@@ -148,16 +222,21 @@ class Capture:
         ended_at: datetime,
         content: bytes | BinaryIO | Chat,
         by: Actor,
+        media_type: str | None = None,
         categories: frozenset[str] = frozenset(),
+        linked_to: UUID | None = None,
     ) -> Recording:
         """Store a finished call or chat; when this returns it is sealed, durable and in the log.
 
         Args:
             contact: What is known of it.
             ended_at: When it ended, an aware instant.
-            content: A WAV file, as bytes or as a file at its beginning, or a `Chat`.
+            content: A `Chat`, or audio as bytes or as a binary file at its beginning: WAV; with ``kelarec[audio]`` also
+                FLAC, Ogg or MP3, whose file has to be seekable.
             by: The recorder.
+            media_type: What the sender says it is, such as ``audio/flac``; what it is, is read from the content.
             categories: Which of the register's data categories are known to occur.
+            linked_to: The recording that it belongs to, such as the call during which support was consulted.
 
         Raises:
             UnknownLineError: The register declares no such line.
@@ -165,59 +244,18 @@ class Capture:
                 than five minutes in the future.
             EndBeforeStartError: It ends before it starts.
             EmptyContentError: There is no content.
-            UnreadableAudioError: A call's content is no whole WAV file.
+            UnreadableAudioError: A call's content is no whole audio file.
+            MediaTypeMismatchError: The content is something else than its sender says.
+            MissingExtraError: It is FLAC, Ogg or MP3, and ``kelarec[audio]`` is not installed.
             InvalidValueError: A call comes with messages or a chat with audio, or a category is undeclared.
             DeniedError: A staff member stores without a role that grants it.
             StorageError: A place refuses. Nothing half-written stays behind.
         """
         self._log.require_may(by, Act.STORE)
         recording = self._admission.admit(contact, ended_at=ended_at, categories=categories)
-        source = self._prepare(contact, content)
+        incoming = open_content(content, is_chat=contact.kind.is_chat, declared=media_type)
         deposit = Deposit(self._vault, self._log, recording)
         with self._log.or_discard(deposit.discard):
-            part = deposit.add(source.name, source.media_type, source.iter_pieces())
-            return deposit.commit(RecordingDetails(contact=contact, categories=categories, parts=(part,)), by)
-
-    def _prepare(self, contact: Contact, content: bytes | BinaryIO | Chat) -> "_Source":
-        if contact.kind.is_chat:
-            if not isinstance(content, Chat):
-                raise InvalidValueError("A chat's content is messages.", advice="Give a Chat.")
-            return _Source("chat", "application/json", io.BytesIO(to_json(content)))
-        if isinstance(content, Chat):
-            raise InvalidValueError("A call's content is audio.", advice="Give a WAV file.")
-        file = io.BytesIO(content) if isinstance(content, bytes) else content
-        return _Source("audio", wav.MEDIA_TYPE, file)
-
-
-class _Source:
-    """Content on its way in, checked as it passes."""
-
-    def __init__(self, name: str, media_type: str, file: BinaryIO) -> None:
-        self.name = name
-        self.media_type = media_type
-        self._file = file
-
-    def _read_head(self) -> bytes:
-        head = b""
-        while len(head) < wav.LONGEST_HEADER:  # a socket gives less than it is asked for
-            piece = self._file.read(_PIECE)
-            if not isinstance(piece, bytes):
-                raise InvalidValueError("The content is not a binary file.", advice="Open it in binary mode.")
-            if not piece:
-                break
-            head += piece
-        return head
-
-    def iter_pieces(self) -> Iterator[bytes]:
-        """Go through the content once; raises if it is empty or, being audio, no whole WAV file."""
-        head = self._read_head()
-        if not head:
-            raise EmptyContentError("The recording has no content.")
-        form = wav.parse_wav(head) if self.media_type == wav.MEDIA_TYPE else None
-        piece, length = head, 0
-        while piece:
-            length += len(piece)
-            yield piece
-            piece = self._file.read(_PIECE)
-        if form is not None:
-            form.require_whole(length)
+            part = deposit.add(incoming.name, incoming.media_type, incoming.iter_pieces(), lambda: incoming.sound)
+            details = RecordingDetails(contact=contact, categories=categories, parts=(part,), linked_to=linked_to)
+            return deposit.commit(details, by)

@@ -22,6 +22,10 @@ def _to_matter(text: object) -> str | None:
     return None if text is None else require_impersonal(text, "matter")
 
 
+def _to_service_number(text: object) -> str | None:
+    return None if text is None else require_text(text, "service number")
+
+
 def _to_persons(persons: Iterable[Person]) -> tuple[Person, ...]:
     return tuple(persons)
 
@@ -42,6 +46,7 @@ class Contact:
         others: Further persons who take part, such as an interpreter.
         matter: The case it belongs to, without a person's identifier.
         unit: The authority's code of the unit that took it, so that the unit's supervisor has a duty for it.
+        service_number: Which of the line's numbers it came through or was made from, where a line has several.
 
     Raises:
         NaiveInstantError: The instant has no time zone.
@@ -60,6 +65,7 @@ class Contact:
     others: tuple[Person, ...] = field(default=(), converter=_to_persons, validator=deep_iterable(instance_of(Person)))
     matter: str | None = field(default=None, converter=_to_matter)
     unit: str | None = field(default=None, validator=optional(is_code))
+    service_number: str | None = field(default=None, converter=_to_service_number)
 
     def __attrs_post_init__(self) -> None:
         if self.support_expert_id is not None and not self.kind.is_support:

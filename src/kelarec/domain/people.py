@@ -48,6 +48,14 @@ class PhoneNumber:
     __str__ = __repr__
 
 
+def to_service_number(text: str) -> str:
+    """Return a number of the authority's own in one form: E.164, or the digits of a short number."""
+    try:
+        return _to_e164(text)
+    except InvalidPhoneNumberError:
+        return "".join(each for each in text if each.isdecimal()) or text
+
+
 def _to_email(text: object) -> str:
     if not isinstance(text, str) or not _EMAIL.match(text.strip()):
         raise InvalidValueError("The text is no e-mail address.", advice="It is never repeated in an error.")

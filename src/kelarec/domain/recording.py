@@ -74,6 +74,23 @@ class Recording:
 
 
 @frozen(kw_only=True)
+class Sound:
+    """What an audio part says of itself.
+
+    Attributes:
+        codec: Such as ``G.711 A-law``, ``Opus``.
+        channels: How many.
+        rate: Frames a second.
+        seconds: How long it sounds.
+    """
+
+    codec: str = field(validator=instance_of(str))
+    channels: int = field(validator=[instance_of(int), ge(1)])
+    rate: int = field(validator=[instance_of(int), ge(1)])
+    seconds: float = field(converter=float, validator=ge(0.0))
+
+
+@frozen(kw_only=True)
 class Part:
     """One piece of a recording's content.
 
@@ -87,6 +104,7 @@ class Part:
             is one request.
         sealing: The format of the sealed object.
         masked_for: The purpose for which it is a masked copy, or None if it is the original.
+        sound: What the content said of itself when it came in; None of text, and where nobody read it.
     """
 
     name: str = field(validator=is_code)
@@ -96,6 +114,7 @@ class Part:
     header: str | None = field(default=None, validator=optional(matches_re(r"[A-Za-z0-9+/]{75}=")))
     sealing: str = field(default=SEALING, validator=is_code)
     masked_for: str | None = field(default=None, validator=optional(is_code))
+    sound: Sound | None = field(default=None, validator=optional(instance_of(Sound)))
 
 
 def _to_plans(plans: Iterable[str]) -> frozenset[str]:

@@ -1,6 +1,6 @@
 """The register (rekisteri): what a privacy notice says, as values that the software obeys."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
 from enum import StrEnum
 from typing import Any, Final
@@ -8,10 +8,11 @@ from typing import Any, Final
 from attrs import asdict, evolve, field, frozen
 from attrs.validators import deep_iterable, instance_of, optional
 
-from kelarec.domain.codes import Direction, Kind, is_code, to_codes
+from kelarec.domain.capture_plan import CaptureDecision, CaptureRule, decide_capture, find_bar
+from kelarec.domain.codes import Kind, is_code, to_codes
 from kelarec.domain.contact import Contact
 from kelarec.domain.eea import require_eea
-from kelarec.domain.instants import helsinki_date
+from kelarec.domain.lines import Line
 from kelarec.domain.notice_facts import (
     ALWAYS,
     ContactPoint,
@@ -68,76 +69,6 @@ class Purpose:
     article_6: str | None = field(default=None, validator=optional(_is_letter_of_article_6))
     valid: Validity = field(default=ALWAYS, validator=instance_of(Validity))
     shows_masked_only: bool = field(default=False, validator=instance_of(bool))
-
-
-class Coverage(StrEnum):
-    """How many of a line's contacts are recorded (notice, section 5)."""
-
-    ALL = "all"
-    SOME = "some"
-
-
-def _to_kinds(kinds: Iterable[str]) -> frozenset[Kind]:
-    return frozenset(Kind(each) for each in kinds)
-
-
-def _to_directions(directions: Iterable[str]) -> frozenset[Direction]:
-    return frozenset(Direction(each) for each in directions)
-
-
-def _to_coverage_or_none(coverage: str | None) -> Coverage | None:
-    return None if coverage is None else Coverage(coverage)
-
-
-def _to_texts(texts: Iterable[str]) -> tuple[str, ...]:
-    if isinstance(texts, str):
-        raise InvalidValueError("One text stands where several belong.", advice="Put it into a list.")
-    return tuple(to_text(text) for text in texts)
-
-
-@frozen(kw_only=True)
-class Line:
-    """A number or page that contacts come through, and what of it the notice covers (notice, section 5).
-
-    Attributes:
-        coverage: How many of its contacts are recorded.
-        outbound_coverage: How many of those made through it, if it is not the same.
-        share_percent: Of a line that is recorded in part: how many in a hundred, 1 to 99; or
-        recorded_numbers: which of its numbers. With neither, the notice does not say how the part is chosen.
-        valid: When contacts through it are recorded.
-
-    Raises:
-        InvalidValueError: A part is told of a line that is recorded as a whole, or told in both ways.
-    """
-
-    code: str = field(validator=is_code)
-    label: Label = field(validator=instance_of(Label))
-    kinds: frozenset[Kind] = field(converter=_to_kinds, validator=is_not_empty)
-    directions: frozenset[Direction] = field(converter=_to_directions, validator=is_not_empty)
-    coverage: Coverage = field(converter=Coverage)
-    outbound_coverage: Coverage | None = field(default=None, converter=_to_coverage_or_none)
-    share_percent: int | None = field(default=None)
-    recorded_numbers: tuple[str, ...] = field(default=(), converter=_to_texts)
-    valid: Validity = field(default=ALWAYS, validator=instance_of(Validity))
-
-    @share_percent.validator
-    def _is_a_part(self, _: object, value: object) -> None:
-        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 99):  # noqa: PLR2004  less than the whole
-            raise InvalidValueError("The share is no part of a hundred.", advice="Give a whole number from 1 to 99.")
-
-    def __attrs_post_init__(self) -> None:
-        if self.share_percent is None and not self.recorded_numbers:
-            return
-        if all(self.get_coverage(direction) is Coverage.ALL for direction in self.directions):
-            raise InvalidValueError(f"The line {self.code} is recorded as a whole, so no part can be chosen.")
-        if self.share_percent is not None and self.recorded_numbers:
-            raise InvalidValueError(f"The line {self.code} tells its part as a share and as a list.")
-
-    def get_coverage(self, direction: Direction) -> Coverage:
-        """Return how many of the contacts in one direction are recorded."""
-        if direction is Direction.OUTBOUND and self.outbound_coverage is not None:
-            return self.outbound_coverage
-        return self.coverage
 
 
 @frozen(kw_only=True)
@@ -296,21 +227,17 @@ class Register:
 
         Raises:
             UnknownLineError: The register declares no such line.
-            OutsideNoticeError: The line carries no such kind or direction, is not recorded on that date, or the contact
-                is older than the notice.
+            OutsideNoticeError: The line carries no such kind or direction, is not recorded on that date, or is recorded
+                by a list that does not hold the contact's number; or the contact is older than the notice.
         """
-        line = next((each for each in self.lines if each.code == contact.line), None)
-        if line is None:
-            raise UnknownLineError(f"The register declares no line {contact.line}.")
-        on = helsinki_date(contact.started_at)
-        if not line.valid.holds(on):
-            raise OutsideNoticeError(f"The notice does not cover the line {line.code} on {on.isoformat()}.")
-        if contact.kind not in line.kinds or contact.direction not in line.directions:
-            raise OutsideNoticeError(
-                f"The notice covers no {contact.kind} in direction {contact.direction} on the line {line.code}."
-            )
-        if on < self.version:
-            raise OutsideNoticeError(f"The contact is older than the notice of {self.version.isoformat()}.")
+        bar = find_bar(self.lines, self.version, contact)
+        if bar is not None:
+            error = UnknownLineError if bar.rule is CaptureRule.UNKNOWN_LINE else OutsideNoticeError
+            raise error(bar.sentence)
+
+    def decide_capture(self, contact: Contact, get_percentile: Callable[[], int]) -> CaptureDecision:
+        """Return whether a contact is to be recorded, with the rule that says so; see `decide_capture`."""
+        return decide_capture(self.lines, self.version, contact, get_percentile)
 
     def has_purpose(self, code: str, *, on: date | None = None) -> bool:
         """Whether the notice or the law declares a purpose; on one Helsinki date, or ever."""

@@ -7,8 +7,9 @@ from typing import Any, Final
 import attrs
 from attrs import frozen
 
+from kelarec.domain.lines import Coverage
 from kelarec.domain.notice_facts import Label, Validity
-from kelarec.domain.register import Coverage, Register
+from kelarec.domain.register import Register
 
 
 class Change(StrEnum):

@@ -65,6 +65,13 @@ class ForkedError(KelarecError, RuntimeError):
     default_advice = "Open the archive anew in the child process."
 
 
+class ImportRunningError(KelarecError, RuntimeError):
+    """Another import into the archive is at work, or has taken this one's place."""
+
+    code = "import-running"
+    default_advice = "Wait until it has ended and import again: what is in the archive is not imported twice."
+
+
 class DirectoryError(KelarecError, RuntimeError):
     """The directory of staff cannot be asked, so nobody can be told from anybody; nothing was given."""
 

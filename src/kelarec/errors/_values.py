@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 from kelarec.errors._base import KelarecError
 
+_SHOWN = 100
+
 
 class InvalidValueError(KelarecError, ValueError):
     """A value breaks its own rule."""
@@ -76,10 +78,17 @@ class LooksLikeIdentifierError(InvalidValueError):
 
 
 class UnreadableAudioError(InvalidValueError):
-    """Audio content is not the WAV file that it should be."""
+    """Audio content cannot be read as what it is: it is of an unknown form or codec, or was cut."""
 
     code = "unreadable-audio"
-    default_advice = "Store a whole WAV file: PCM, G.711 A-law or µ-law."
+    default_advice = "Store a whole file: WAV (PCM, G.711 A-law or µ-law), FLAC, Ogg or MP3."
+
+
+class MediaTypeMismatchError(InvalidValueError):
+    """Content is something else than its sender says."""
+
+    code = "media-type-mismatch"
+    default_advice = "Declare what it is, or send what was declared; nothing was stored."
 
 
 class CodecMismatchError(InvalidValueError):
@@ -113,6 +122,50 @@ class Fault(NamedTuple):
 
     place: str
     sentence: str
+
+
+class ManifestFault(NamedTuple):
+    """One thing that is wrong in the manifest of an import, or in a file that it names; it repeats no cell.
+
+    Attributes:
+        row: The line of the manifest on which the row begins; the first line is 1.
+        column: Which column, or None if it is the row as a whole.
+        sentence: What is wrong.
+        advice: What to do.
+    """
+
+    row: int
+    column: str | None
+    sentence: str
+    advice: str
+
+
+class ManifestFaultsError(InvalidValueError):
+    """A manifest has faults, so nothing of it was imported.
+
+    Attributes:
+        faults: Every fault, in the order of the rows; the message names the first hundred.
+    """
+
+    code = "manifest-faults"
+    default_advice = "Mend each row; nothing was imported."
+
+    def __init__(self, faults: Iterable[ManifestFault], *, advice: str | None = None) -> None:
+        self.faults = tuple(faults)
+        shown = self.faults[:_SHOWN]
+        listed = "".join(
+            f"\n  row {row}{'' if column is None else f', {column}'}: {sentence} {fault_advice}"
+            for row, column, sentence, fault_advice in shown
+        )
+        more = f"\n  and {len(self.faults) - len(shown)} more" if len(self.faults) > len(shown) else ""
+        super().__init__(f"The manifest has faults: {len(self.faults)}.{listed}{more}\n", advice=advice)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild_manifest_faults, (self.faults, self.advice))
+
+
+def _rebuild_manifest_faults(faults: tuple[ManifestFault, ...], advice: str) -> ManifestFaultsError:
+    return ManifestFaultsError(faults, advice=advice)
 
 
 class RegisterFaultsError(InvalidValueError):

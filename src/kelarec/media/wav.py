@@ -11,6 +11,7 @@ from typing import BinaryIO, Final
 
 from attrs import frozen
 
+from kelarec.domain.recording import Sound
 from kelarec.errors import UnreadableAudioError
 
 MEDIA_TYPE: Final = "audio/wav"
@@ -49,6 +50,12 @@ class WavFormat:
     def codec(self) -> str:
         """The codec's name."""
         return _CODECS[self.tag]
+
+    def tell_sound(self, file_length: int) -> Sound:
+        """Return what a file of so many bytes says of itself."""
+        return Sound(
+            codec=self.codec, channels=self.channels, rate=self.rate, seconds=self.duration(max(file_length, 0))
+        )
 
     def duration(self, file_length: int) -> float:
         """Return how many seconds of sound a file of so many bytes holds."""

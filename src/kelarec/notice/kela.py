@@ -3,17 +3,17 @@
 Each value names the section of the notice it comes from. What the notice leaves open is marked as configuration.
 """
 
+from collections.abc import Iterable
 from datetime import date
 
 from attrs import evolve
 
 from kelarec.domain.codes import Direction, Kind
+from kelarec.domain.lines import Coverage, Line
 from kelarec.domain.notice_facts import ContactPoint, Controller, Label, Source, SubjectRight, Task
 from kelarec.domain.register import (
     Category,
     Channel,
-    Coverage,
-    Line,
     Purpose,
     Rank,
     Register,
@@ -27,6 +27,7 @@ from kelarec.domain.staff_acts import Act
 VERIFY_SERVICE_EVENT = "verify-service-event"
 STAFF_TRAINING = "staff-training"
 
+_REGIONAL = "regional-service"
 _SWITCHBOARD = "020 634 11"
 _BOTH_WAYS = (Direction.INBOUND, Direction.OUTBOUND)
 
@@ -124,7 +125,7 @@ _LINES = (  # section 5
         coverage=Coverage.ALL,
     ),
     Line(
-        code="regional-service",
+        code=_REGIONAL,
         label=Label("alueelliset palvelunumerot", "regionala servicenummer", "regional service numbers"),
         kinds=[Kind.CUSTOMER_CALL],
         directions=_BOTH_WAYS,
@@ -332,7 +333,13 @@ _RIGHTS = (
 )
 
 
-def kela_register(*, contact_point: ContactPoint | str, article_6: str | None = None) -> Register:
+def kela_register(
+    *,
+    contact_point: ContactPoint | str,
+    article_6: str | None = None,
+    regional_share_percent: int | None = None,
+    regional_numbers: Iterable[str] = (),
+) -> Register:
     """Return Kela's notice of 18.8.2020 as data.
 
     Args:
@@ -340,9 +347,12 @@ def kela_register(*, contact_point: ContactPoint | str, article_6: str | None = 
             controller's switchboard. The notice of 2020 names a person; who it is now is yours to say.
         article_6: The letter of Art. 6(1) that the purposes of section 4 rest on, which the notice leaves open. Where
             the letters differ, ``evolve`` the purposes.
+        regional_share_percent: How many in a hundred calls of the regional service numbers are recorded: section 5 says
+            "some", so how many is configuration. 1 to 99; or
+        regional_numbers: which of the regional service numbers are recorded. With neither, nobody is told which calls.
 
     Raises:
-        InvalidValueError: The contact point has no name, or there is no such letter.
+        InvalidValueError: The contact point has no name, there is no such letter, or the part is told in both ways.
     """
     if isinstance(contact_point, str):
         contact_point = ContactPoint(name=contact_point, telephone=_SWITCHBOARD, is_switchboard=True)
@@ -356,7 +366,12 @@ def kela_register(*, contact_point: ContactPoint | str, article_6: str | None = 
         purposes=tuple(
             each if each.rank is Rank.STATUTORY else evolve(each, article_6=article_6) for each in _PURPOSES
         ),
-        lines=_LINES,
+        lines=tuple(
+            evolve(each, share_percent=regional_share_percent, recorded_numbers=regional_numbers)
+            if each.code == _REGIONAL
+            else each
+            for each in _LINES
+        ),
         is_automatic=True,
         categories=_CATEGORIES,
         categories_are_examples=True,

@@ -9,8 +9,9 @@ from itertools import groupby
 from typing import Final, TypeAlias
 
 from kelarec.domain.codes import Direction, Kind
+from kelarec.domain.lines import Coverage, Line
 from kelarec.domain.notice_facts import ContactPoint, Label, SubjectRight
-from kelarec.domain.register import Coverage, Line, Purpose, Rank, Register
+from kelarec.domain.register import Purpose, Rank, Register
 from kelarec.notice.document import Bullets, Document, Facts, Item, Paragraph, Run, Section, list_labels
 from kelarec.notice.wording import Wording
 

@@ -13,7 +13,8 @@ from importlib.resources import files
 from typing import Final
 
 from kelarec.domain.codes import Direction, Kind
-from kelarec.domain.register import Coverage, Rank, Register
+from kelarec.domain.lines import Coverage
+from kelarec.domain.register import Rank, Register
 from kelarec.errors import InvalidValueError, MissingExtraError, UnknownLineError
 from kelarec.notice.document import Document
 from kelarec.notice.notice_text import compose_notice

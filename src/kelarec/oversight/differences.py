@@ -17,7 +17,6 @@ from kelarec.audit.log_rows import LOG
 from kelarec.domain.instants import helsinki_date
 from kelarec.domain.register import Register
 from kelarec.errors import IntegrityError, KeyUnavailableError
-from kelarec.oversight.bulk import Bulk, Progress, ShowProgress
 from kelarec.oversight.comparison import Claim, compare_claims
 from kelarec.oversight.difference import Difference, DifferenceKind, misplaced, missing_kind
 from kelarec.oversight.log_comparison import LogComparison
@@ -32,6 +31,7 @@ from kelarec.oversight.subjects import (
 )
 from kelarec.oversight.tokens import find_tokens, iter_strays
 from kelarec.storage import catalog_tables as tables
+from kelarec.storage.bulk import Bulk, Progress, ShowProgress
 from kelarec.storage.object_kinds import KINDS, ObjectKind, Subject
 from kelarec.storage.vault import Vault
 

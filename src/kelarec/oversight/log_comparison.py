@@ -12,9 +12,9 @@ from kelarec.audit.integrator import Integrator, TreeHead
 from kelarec.audit.restore import Segment, find_problems, iter_segments, list_payloads, read_segment
 from kelarec.domain.retention import RetentionPolicy
 from kelarec.errors import IntegrityError
-from kelarec.oversight.bulk import Bulk
 from kelarec.oversight.difference import Difference, DifferenceKind
 from kelarec.storage import catalog_tables as tables
+from kelarec.storage.bulk import Bulk
 from kelarec.storage.vault import Vault
 
 _RESTORE: Final = "Restore the objects of the log from a replica; keep the damaged ones."

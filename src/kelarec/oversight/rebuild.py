@@ -39,12 +39,12 @@ from kelarec.domain.people import Actor
 from kelarec.domain.register import Register
 from kelarec.domain.staff_acts import Act
 from kelarec.errors import CatalogError, DeniedError, IntegrityError, KeyUnavailableError
-from kelarec.oversight.bulk import Bulk, Progress, Reopen, ShowProgress, open_bulk
 from kelarec.oversight.difference import Difference
 from kelarec.oversight.settlement import KINDS_WITH_ROWS, Settlement, Unlogged
 from kelarec.oversight.subjects import iter_batches
 from kelarec.retention.closing import restore_closed_dates
 from kelarec.storage import catalog_tables as tables
+from kelarec.storage.bulk import Bulk, Progress, Reopen, ShowProgress, open_bulk
 from kelarec.storage.engine import (
     begin_catalog,
     find_catalog_fact,

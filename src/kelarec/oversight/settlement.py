@@ -9,7 +9,6 @@ from sqlalchemy import Connection, delete, insert, select
 
 from kelarec.audit.log_rows import LOG
 from kelarec.domain.instants import helsinki_date
-from kelarec.oversight.bulk import Bulk, Progress, ShowProgress
 from kelarec.oversight.choice import choose
 from kelarec.oversight.difference import Difference, damaged_part, disputed, misplaced, unreadable
 from kelarec.oversight.subjects import (
@@ -25,6 +24,7 @@ from kelarec.oversight.subjects import (
     iter_batches,
     read_subjects,
 )
+from kelarec.storage.bulk import Bulk, Progress, ShowProgress
 from kelarec.storage.object_kinds import KINDS, ObjectKind, Subject, Version
 from kelarec.storage.vault import Vault
 

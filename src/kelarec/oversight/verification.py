@@ -12,9 +12,9 @@ from kelarec.audit.log import AuditLog
 from kelarec.domain.people import Actor
 from kelarec.domain.register import Register
 from kelarec.domain.staff_acts import Act
-from kelarec.oversight.bulk import Reopen, ShowProgress, open_bulk
 from kelarec.oversight.difference import ERRORS, Difference, DifferenceKind
 from kelarec.oversight.differences import Differences
+from kelarec.storage.bulk import Reopen, ShowProgress, open_bulk
 from kelarec.storage.vault import Vault
 
 _NAMED: Final = 5

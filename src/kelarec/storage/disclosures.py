@@ -24,7 +24,7 @@ from kelarec.storage.compiled import execute_all_now
 from kelarec.storage.envelopes import Subject
 from kelarec.storage.json_form import from_json, to_json
 from kelarec.storage.recordings import microseconds, to_date
-from kelarec.storage.search import MOST_AT_ONCE
+from kelarec.storage.token_index import MOST_TOKENS
 from kelarec.storage.tokens import FIELDS, token_range
 from kelarec.storage.vault import Vault
 
@@ -92,8 +92,8 @@ class DisclosureRegister:
         days = [to_date(each) for each in connection.execute(ends).scalars()]
         tokens = self._vault.index_keys.list_tokens(days, terms, today)
         found: dict[UUID, Disclosure] = {}
-        for start in range(0, len(tokens), MOST_AT_ONCE):
-            ids = select(_TOKENS.disclosure_id).where(_TOKENS.token.in_(tokens[start : start + MOST_AT_ONCE]))
+        for start in range(0, len(tokens), MOST_TOKENS):
+            ids = select(_TOKENS.disclosure_id).where(_TOKENS.token.in_(tokens[start : start + MOST_TOKENS]))
             for row in connection.execute(select(tables.disclosures).where(_ROWS.id.in_(ids))):
                 found[UUID(bytes=row.id)] = self._open(row)
         return sorted(found.values(), key=lambda each: (each.at, each.id))

@@ -4,7 +4,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -207,6 +207,21 @@ def create_schema(database: Database, *, catalog_id: str, archive_id: str, is_fi
         rows = [{"name": name, "value": value} for name, value in facts.items()]
         connection.execute(insert(tables.catalog), rows)
     database.bind(catalog_id)
+
+
+@contextmanager
+def or_without_schema(database: Database) -> Iterator[None]:
+    """Run a block, and remove the tables that were just made before it if it fails.
+
+    Raises:
+        BaseException: What the block raises, also if the tables cannot be removed.
+    """
+    try:
+        yield
+    except BaseException:
+        with suppress(CatalogError), database.begin() as connection:
+            tables.metadata.drop_all(connection)
+        raise
 
 
 def begin_catalog(database: Database, *, catalog_id: str, archive_id: str) -> None:

@@ -146,7 +146,7 @@ class Recordings:
             The part with the length and header that it has, so that nobody needs to ask the place for them again.
         """
         context = part_context(self._subject(recording_id), part.name, part.media_type)
-        path = f"{_folder(recording_id, recorded_on)}/{part.object_name}"
+        path = f"{recording_folder(recording_id, recorded_on)}/{part.object_name}"
         writer = SealedWriter(data_key.bare, context, chunks)
         self._vault.objects.write(path, writer)
         return evolve(part, length=writer.length, header=base64.b64encode(writer.header).decode())
@@ -155,7 +155,7 @@ class Recordings:
         """Seal the record into the archive: from here on the recording exists."""
         recording = record.recording
         name = self._vault.new_object_name(f"record-{record.revision}")
-        path = f"{_folder(recording.id, recording.recorded_on)}/{name}"
+        path = f"{recording_folder(recording.id, recording.recorded_on)}/{name}"
         envelope = seal_document(data_key, self._subject(recording.id), to_json(record))
         self._vault.objects.write(path, [envelope])
         return WrittenRecord(record, path, envelope)
@@ -198,9 +198,8 @@ class Recordings:
         Raises:
             KeyUnavailableError: The day's keys are not there.
         """
-        found_by = self._vault.index_keys.make_tokens(
-            record.recording.kept_through if day is None else day, record.details.contact.search_terms
-        )
+        terms = record.details.contact.search_terms
+        found_by = self._vault.index_keys.make_tokens(day or record.recording.kept_through, terms)
         return [{"token": each, "recording_id": record.recording.id.bytes} for each in found_by]
 
     def is_held(self, connection: Connection, recording_id: UUID) -> bool:
@@ -213,11 +212,11 @@ class Recordings:
 
     def remove_part(self, recording: Recording, part: Part) -> None:
         """Remove the object of a part that no record in force names any more."""
-        self._vault.objects.delete(f"{_folder(recording.id, recording.recorded_on)}/{part.object_name}")
+        self._vault.objects.delete(f"{recording_folder(recording.id, recording.recorded_on)}/{part.object_name}")
 
     def discard(self, recording_id: UUID, recorded_on: date, *, keep: str | None = None) -> None:
         """Remove all objects of a recording save one, the records first, and what was left unfinished of it."""
-        folder = _folder(recording_id, recorded_on)
+        folder = recording_folder(recording_id, recorded_on)
         paths = self._vault.objects.iter_paths(folder)
         for path in sorted(paths, key=lambda path: not path.rpartition("/")[2].startswith("record-")):
             if path != keep:
@@ -240,7 +239,7 @@ class Recordings:
         if part.sealing != SEALING:
             raise FormatTooNewError(f"The part {part.name} was sealed by a newer version, as {part.sealing}.")
         recording = opened.record.recording
-        path = f"{_folder(recording.id, recording.recorded_on)}/{part.object_name}"
+        path = f"{recording_folder(recording.id, recording.recorded_on)}/{part.object_name}"
         objects = self._vault.objects
         return reader(
             opened.data_key.bare,
@@ -398,5 +397,6 @@ def _clear_columns(record: Record) -> dict[str, object]:
     }
 
 
-def _folder(recording_id: UUID, recorded_on: date) -> str:
+def recording_folder(recording_id: UUID, recorded_on: date) -> str:
+    """Return where the objects of a recording lie."""
     return f"{FOLDER}/{recorded_on.isoformat()}/{recording_id}"

@@ -8,12 +8,13 @@ meanwhile is neither shown twice nor pushes anything out.
 import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
+from itertools import chain
 from typing import Any, Final, TypedDict
 
 from attrs import field, frozen
 from attrs.converters import optional as optional_of
 from attrs.validators import instance_of, optional
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, bindparam, func, literal, select, tuple_, union
+from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, func, literal, select, tuple_, union
 
 from kelarec.domain.codes import Direction, Kind, State, is_code, to_direction, to_kind
 from kelarec.domain.hold import HoldState
@@ -25,11 +26,11 @@ from kelarec.storage import catalog_tables as tables
 from kelarec.storage.compiled import execute_now
 from kelarec.storage.json_form import to_json
 from kelarec.storage.recordings import OpenedRecord, Recordings, microseconds, to_date
+from kelarec.storage.token_index import MOST_TOKENS, list_recording_ids, select_recording_ids
 from kelarec.storage.tokens import FINDABLE
 from kelarec.storage.vault import Vault
 
-MOST_AT_ONCE: Final = 30_000
-"""How many tokens one statement takes; SQLite knows no more than 32,766 parameters."""
+_FEW: Final = 1000  # as many ids as are better handed from one statement to the next than joined within one
 _ROWS: Final = tables.recordings.c
 _HOLDS: Final = tables.holds.c
 
@@ -176,7 +177,7 @@ class Searcher:
         """Return the days under whose index keys tokens lie: last days kept and review dates that are not over."""
         today = helsinki_date(self._vault.now()).toordinal()
         rows = execute_now(connection, _DAYS, {"today": today, "placed": HoldState.PLACED.value})
-        return [to_date(row[0]) for row in rows]
+        return [to_date(row[0]) for row in rows.fetchall()]
 
     def _conditions(self, connection: Connection, search: Search) -> list[ColumnElement[bool]]:
         conditions = [
@@ -203,18 +204,16 @@ class Searcher:
     def _found_by(self, connection: Connection, days: list[date], terms: Collection[SearchTerm]) -> ColumnElement[bool]:
         today = helsinki_date(self._vault.now())
         tokens = self._vault.index_keys.list_tokens(days, terms, today)
-        if len(tokens) <= MOST_AT_ONCE:
-            return _ROWS.id.in_(_ids_of(tokens))
-        pieces = (tokens[start : start + MOST_AT_ONCE] for start in range(0, len(tokens), MOST_AT_ONCE))
-        return _ROWS.id.in_({found for piece in pieces for found in connection.execute(_ids_of(piece)).scalars()})
+        if len(tokens) <= MOST_TOKENS:
+            few = list_recording_ids(connection, tokens, at_most=_FEW + 1)
+            return _ROWS.id.in_(few if len(few) <= _FEW else select_recording_ids(tokens))
+        pieces = (tokens[start : start + MOST_TOKENS] for start in range(0, len(tokens), MOST_TOKENS))
+        found = (connection.execute(select_recording_ids(piece)).scalars() for piece in pieces)
+        return _ROWS.id.in_(set(chain.from_iterable(found)))
 
 
 def _only(case: MatterReference | None) -> tuple[MatterReference, ...]:
     return () if case is None else (case,)
-
-
-def _ids_of(tokens: list[bytes]) -> Select[tuple[bytes]]:
-    return select(tables.tokens.c.recording_id).where(tables.tokens.c.token.in_(tokens))
 
 
 def _require_found_rightly(search: Search, opened: OpenedRecord) -> None:

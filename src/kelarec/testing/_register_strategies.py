@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from kelarec.domain.codes import Direction, Kind
 from kelarec.domain.eea import EEA
+from kelarec.domain.lines import Coverage, Line
 from kelarec.domain.notice_facts import (
     RIGHTS,
     ContactPoint,
@@ -19,7 +20,7 @@ from kelarec.domain.notice_facts import (
     Task,
     Validity,
 )
-from kelarec.domain.register import ARTICLE_6, Category, Channel, Coverage, Line, Purpose, Rank, Register, Role
+from kelarec.domain.register import ARTICLE_6, Category, Channel, Purpose, Rank, Register, Role
 from kelarec.domain.retention import LONGEST_YEARS, KindRetention, RetentionPolicy
 from kelarec.domain.staff_acts import Act
 

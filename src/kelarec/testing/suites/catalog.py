@@ -140,7 +140,7 @@ class CatalogSuite(OnCatalog):
     def test_more_tokens_than_one_statement_takes(self, vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
         """A look-up over more days and terms than a statement has parameters finds the same, in pieces."""
         ids = {insert_record(vault, started_at=USUAL_START - n * _DAY).record.recording.id for n in range(5)}
-        monkeypatch.setattr("kelarec.storage.search.MOST_AT_ONCE", 2)
+        monkeypatch.setattr("kelarec.storage.search.MOST_TOKENS", 2)
         assert find_ids(vault, Search(terms={_AINO, make_identity_code(5)})) == ids
 
     def test_all_that_is_asked_holds(self, vault: Vault) -> None:

@@ -6,9 +6,9 @@ by which it opens keys and objects itself; no key is ever pickled.
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from functools import lru_cache, partial
 from itertools import islice
 from typing import Final, TypeVar
@@ -52,8 +52,19 @@ class Bulk:
     executor: Executor
     reopen: Reopen | None
 
-    def run(self, work: Callable[[Vault, _Item], _Result], items: Iterable[_Item]) -> Iterator[_Result]:
+    def run(
+        self,
+        work: Callable[[Vault, _Item], _Result],
+        items: Iterable[_Item],
+        *,
+        unclaimed: Callable[[_Result], object] | None = None,
+    ) -> Generator[_Result, None, None]:
         """Do a piece of work for each item; the results come in the order of the items.
+
+        Args:
+            work: A function of a module.
+            items: What may be pickled.
+            unclaimed: Is given each result still to come when the work is broken off; what runs is waited for.
 
         Raises:
             InvalidValueError: The executor may be another process, and the archive lives in this one's memory.
@@ -78,6 +89,10 @@ class Bulk:
         finally:
             for future in running:
                 future.cancel()
+            if unclaimed is not None:
+                for future in running:
+                    with suppress(CancelledError, Exception):  # it failed like the one that broke the work off, or less
+                        unclaimed(future.result())
 
 
 @contextmanager
