@@ -20,7 +20,7 @@ def main(configuration: str, told: str) -> None:
     """Open the archive, say so, sweep when told to, and print what was removed."""
     known: dict[str, Any] = json.loads(configuration)
     at = datetime.fromisoformat(known["at"]) + timedelta(seconds=known["clock_off_by"])
-    clearing.RECORDINGS_AT_ONCE = 3
+    vars(clearing)["RECORDINGS_AT_ONCE"] = 3
     keys = {"key": known["key"], "secret": known["secret"]}
     archive = Archive.open(
         objects=Place(known["objects"], "FI", options=known["options"]),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from attrs import evolve
 
@@ -82,7 +82,7 @@ def make_mortal(archive: Archive, life: Life) -> tuple[Retention, AuditLog]:
     vault = archive._vault
     keyring = vault.keyring
     mortal_keyring = type(keyring)(
-        MortalPlace(keyring.place, life, "keys"),  # type: ignore[arg-type]  # it passes everything on
+        MortalPlace(keyring.place, life, "keys"),
         vault.archive_id,
         keyring._ring_key,
         vault.randomness,
@@ -91,7 +91,7 @@ def make_mortal(archive: Archive, life: Life) -> tuple[Retention, AuditLog]:
         vault,
         objects=MortalPlace(vault.objects, life, "objects"),
         keyring=mortal_keyring,
-        database=MortalDatabase(vault.database, life),
+        database=cast("Any", MortalDatabase(vault.database, life)),
     )
     log = AuditLog(mortal, archive.register)
     return Retention(mortal, log, archive.register), log

@@ -235,7 +235,7 @@ BAD: Final[dict[str, tuple[dict[str, Any], type[KelarecError]]]] = {
 @pytest.mark.parametrize(("wrong", "error"), BAD.values(), ids=BAD.keys())
 def test_bad_input_is_refused_by_name(archive: Archive, disk: "Disk", wrong: dict[str, Any], error: Any) -> None:  # noqa: ANN401
     """A hold without ground, reason, review date or recording, or by nobody who may: named, and nothing is written."""
-    usual = {
+    usual: dict[str, Any] = {
         "recording_ids": [store(archive).id],
         "ground": CLAIM,
         "reason": "It is before the court",
@@ -246,7 +246,7 @@ def test_bad_input_is_refused_by_name(archive: Archive, disk: "Disk", wrong: dic
         archive.retention.hold(**usual | wrong)
     assert not (disk.objects / "holds").exists()
     assert archive.retention.list_holds(by=TIIA) == ()
-    placed = archive.retention.hold(**usual)  # type: ignore[arg-type]  # the usual ones fit
+    placed = archive.retention.hold(**usual)
     assert placed.purposes == GROUNDS[CLAIM]
 
 

@@ -193,7 +193,7 @@ def test_readable_one_microsecond_before_the_rules_end_and_unreadable_at_it(reco
 
     register = evolve(
         kela_register(contact_point="Registry office"),
-        kind_retention=[KindRetention(kind=Kind.CUSTOMER_CALL, years=years)],
+        kind_retention=(KindRetention(kind=Kind.CUSTOMER_CALL, years=years),),
     )
     clock = MovableClock(recorded_at)
     with Archive.in_memory(register, clock=clock) as archive:
@@ -216,7 +216,7 @@ def test_readable_one_microsecond_before_the_rules_end_and_unreadable_at_it(reco
 
 def test_each_kind_ends_by_its_own_policy_and_a_change_is_previewed(kelarec_register: Register) -> None:
     """A policy per kind; what was promised is never lengthened; what shortening would mean is counted before."""
-    register = evolve(kelarec_register, kind_retention=[KindRetention(kind=Kind.CUSTOMER_CHAT, years=2)])
+    register = evolve(kelarec_register, kind_retention=(KindRetention(kind=Kind.CUSTOMER_CHAT, years=2),))
     clock = MovableClock()
     with Archive.in_memory(register, clock=clock) as archive:
         store(archive, 2)
