@@ -99,10 +99,12 @@ class Clearing:
 
     def _remove_found(self, chunk: Iterable[FoundObjects]) -> None:
         by_id = {each.recording_id: each for each in chunk if each.recording_id is not None}
+        if not by_id:
+            return
         with self._vault.database.begin() as connection:
-            claimed = ended_recordings.claim(connection, self._day, by_id.keys())
+            claimed = ended_recordings.claim(connection, self._day, min(by_id), max(by_id))
             if claimed:
-                self._remove(connection, claimed, [by_id[each] for each in claimed])
+                self._remove(connection, claimed, [by_id[each] for each in claimed if each in by_id])
         self._tell_progress()
 
     def _remove_rest(self) -> bool:

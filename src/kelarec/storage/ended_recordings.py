@@ -11,16 +11,19 @@ from typing import Final
 from uuid import UUID
 
 from attrs import field, frozen
-from sqlalchemy import ColumnElement, Connection, delete, exists, func, select
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, func, select
 
 from kelarec.domain.instants import end_of, helsinki_date, start_of
 from kelarec.storage import catalog_tables as tables
+from kelarec.storage.compiled import execute_all_now
 from kelarec.storage.objects import ObjectPlace
 from kelarec.storage.recordings import FOLDER, from_microseconds, microseconds, to_date
 from kelarec.storage.tokens import token_range
 
 _ROWS: Final = tables.recordings.c
 _HELD: Final = tables.held_recordings.c
+_DELETE: Final = delete(tables.recordings).where(_ROWS.id == bindparam("wanted"))
+_HOUR: Final = 3_600_000_000
 _DEPTH: Final = 4  # recordings, the date, the id, the object
 
 
@@ -54,12 +57,13 @@ def count_ending(connection: Connection, kept_through: date) -> int:
 def list_recorded_dates(connection: Connection, kept_through: date) -> set[date]:
     """Return the dates on which the recordings that end with a date were made."""
     starts = connection.execute(select(_ROWS.started_at).where(*_ending(kept_through))).scalars()
-    return {helsinki_date(from_microseconds(each)) for each in starts}
+    hours = {each // _HOUR for each in starts}  # no date begins within an hour, wherever its clocks stand
+    return {helsinki_date(from_microseconds(each * _HOUR)) for each in hours}
 
 
-def claim(connection: Connection, kept_through: date, ids: Collection[UUID]) -> set[UUID]:
-    """Claim, until the transaction ends, those of some recordings that end with a date and nobody else has claimed."""
-    wanted = select(_ROWS.id).where(_ROWS.id.in_([each.bytes for each in ids]), *_ending(kept_through))
+def claim(connection: Connection, kept_through: date, first: UUID, last: UUID) -> set[UUID]:
+    """Claim, until the transaction ends, recordings of a range that end with a date and nobody else has claimed."""
+    wanted = select(_ROWS.id).where(_ROWS.id.between(first.bytes, last.bytes), *_ending(kept_through))
     found = connection.execute(wanted.order_by(_ROWS.id).with_for_update(skip_locked=True)).scalars()
     return {UUID(bytes=each) for each in found}
 
@@ -73,7 +77,7 @@ def claim_any(connection: Connection, kept_through: date, most: int) -> dict[UUI
 
 def delete_claimed(connection: Connection, ids: Collection[UUID]) -> None:
     """Remove the rows of recordings that were claimed."""
-    connection.execute(delete(tables.recordings).where(_ROWS.id.in_([each.bytes for each in ids])))
+    execute_all_now(connection, _DELETE, [{"wanted": each.bytes} for each in ids])
 
 
 def delete_ended_tokens(connection: Connection, kept_through: date) -> None:
