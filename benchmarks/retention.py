@@ -22,8 +22,8 @@ from kelarec.testing.builders import make_contact, make_wav
 from kelarec.testing.clock import MovableClock
 
 BY: Final = System("sweep@bench")
-COUNTS: Final = (10_000,)
-ROUNDS: Final = 1
+COUNTS: Final = (1_000, 10_000)
+ROUNDS: Final = 3
 WAV: Final = make_wav(0.1)
 
 

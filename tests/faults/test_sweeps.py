@@ -242,7 +242,7 @@ def test_the_harness_sees_planted_faults(
         rows = tables.recordings.c
         monkeypatch.setattr(ended_recordings, "_ending", lambda day: (rows.kept_through == day.toordinal(),))
     steps, violated = kill_at(kelarec_register, 0)
-    for step in range(1, len(steps) + 1, 3):
+    for step in range(1, len(steps) + 1, 2):
         if violated:
             break
         with suppress(KelarecError):
