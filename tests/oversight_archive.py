@@ -109,7 +109,7 @@ def fill(
     return stored
 
 
-def dump(archive: Archive, *, left_out: tuple[str, ...] = ("catalog", "leases", "sessions")) -> Tables:
+def dump(archive: Archive, *, left_out: tuple[str, ...] = ("catalog", "closed_dates", "leases", "sessions")) -> Tables:
     """Return the rows of all tables, in an order of their own; of the log those in the tree and those that wait."""
     with archive._vault.database.begin() as connection:
         rows = {

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from kelarec.access.selecting import Wanted as Wanted
     from kelarec.archive import Archive as Archive
+    from kelarec.archive.sweeper import Sweeper as Sweeper
     from kelarec.capture.import_progress import Imported as Imported
     from kelarec.capture.import_progress import ImportProgress as ImportProgress
     from kelarec.domain.capture_plan import CaptureDecision as CaptureDecision
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "kelarec.access.selecting": ("Wanted",),
     "kelarec.archive": ("Archive",),
+    "kelarec.archive.sweeper": ("Sweeper",),
     "kelarec.capture.import_progress": ("Imported", "ImportProgress"),
     "kelarec.domain.capture_plan": ("CaptureDecision", "CaptureGap", "CaptureRule", "ExpectedContact"),
     "kelarec.domain.chat": ("Chat", "Message"),

@@ -242,8 +242,9 @@ def place_hold(vault: Vault, recording: Recording, kind: HoldKind, ground: str) 
         placed_at=vault.now(),
         review_on=recording.kept_through + timedelta(days=10),
     )
+    intended = holds.write(hold)
     with vault.database.begin() as connection:
-        holds.intend(connection, holds.write(hold))
+        holds.intend(connection, intended)
         opened = recordings.find_one(connection, recording.id)
     assert opened is not None
     wrap = holds.wrap(hold, opened)

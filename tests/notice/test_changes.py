@@ -15,7 +15,7 @@ from kelarec.domain.notice_facts import Disclosure, Label, PersonGroup, SubjectR
 from kelarec.domain.notice_lint import find_lacks
 from kelarec.domain.register import Category
 from kelarec.domain.register_differences import compare_registers
-from kelarec.domain.retention import RetentionPolicy
+from kelarec.domain.retention import KindRetention, RetentionPolicy
 from kelarec.notice.changes import describe_difference, lint_register
 from kelarec.notice.structure import iter_classes
 
@@ -45,6 +45,7 @@ TOLD: Final[dict[str, dict[str, Any]]] = {
         "regular_disclosures": [Disclosure(code="tax", recipient=OTHER, items=OTHER, ground=OTHER)]
     },
     "retention.years": {"retention": RetentionPolicy(years=2)},
+    "kind_retention[customer-chat]": {"kind_retention": [KindRetention(kind=Kind.CUSTOMER_CHAT, years=2)]},
     "rights[article-17]": {"rights": KELA.rights[:2]},
     "rights[article-15].channels": {"rights": [change(KELA.rights[0], channels=CHANNELS), *KELA.rights[1:]]},
 }

@@ -13,7 +13,6 @@ from kelarec.access.session import Session
 from kelarec.audit.entries import EntryKind
 from kelarec.domain.instants import end_of
 from kelarec.errors import ClockError, DeniedError, ExpiredError
-from kelarec.retention.sweep import SweptDate
 from kelarec.storage import catalog_tables as tables
 from kelarec.storage.vault import Vault
 from kelarec.testing.builders import make_contact, make_identity_code, make_staff_member, make_wav
@@ -90,10 +89,11 @@ def test_the_keys_die_an_hour_later(disk_archive: Archive, disk: "Disk", vault: 
     """The sweep waits an hour, for clocks that disagree; then keys, objects and rows of the date are gone."""
     key = disk.keys / "days" / f"{LAST_DAY}.key"
     disk.clock.set(end_of(LAST_DAY) + HOUR - INSTANT)
-    assert disk_archive.retention.sweep(by=SWEEPER) == ()
+    assert disk_archive.retention.sweep(by=SWEEPER).dates == ()
     assert key.exists()
     disk.clock.move(INSTANT)
-    assert disk_archive.retention.sweep(by=SWEEPER) == (SweptDate(LAST_DAY, recordings=1, log_entries=0),)
+    [swept] = disk_archive.retention.sweep(by=SWEEPER)
+    assert (swept.kept_through, swept.recordings, swept.log_entries) == (LAST_DAY, 1, 0)
     assert not key.exists()
     assert not (disk.objects / "recordings").exists()
     assert count_rows(vault) == (0, 0)
@@ -106,7 +106,7 @@ def test_a_second_sweep_changes_nothing(disk_archive: Archive, disk: "Disk") -> 
     disk.clock.set(end_of(LAST_DAY) + HOUR)
     disk_archive.retention.sweep(by=SWEEPER)
     files = [path for path in disk.list_files() if "/audit/" not in path]
-    assert disk_archive.retention.sweep(by=SWEEPER) == ()
+    assert disk_archive.retention.sweep(by=SWEEPER).dates == ()
     assert [path for path in disk.list_files() if "/audit/" not in path] == files
     assert list_ended(disk_archive) == [LAST_DAY.isoformat()]
 
@@ -187,7 +187,8 @@ def test_a_sweep_that_died_is_finished_by_the_next(disk_archive: Archive, disk: 
     call = store(disk_archive, disk.clock)
     disk.clock.set(call.ends_at + HOUR)
     vault.keyring.destroy(LAST_DAY)
-    assert disk_archive.retention.sweep(by=SWEEPER) == (SweptDate(LAST_DAY, recordings=1, log_entries=0),)
+    [swept] = disk_archive.retention.sweep(by=SWEEPER)
+    assert (swept.kept_through, swept.recordings, swept.log_entries) == (LAST_DAY, 1, 0)
     assert count_rows(vault) == (0, 0)
     assert not any("/recordings/" in path for path in disk.list_files())
 
@@ -199,7 +200,7 @@ def test_a_session_leaves_nothing(disk_archive: Archive, disk: "Disk", vault: Va
     key = disk.keys / "days" / f"{USUAL_START:%Y-%m-%d}.key"
     assert key.exists()
     disk.clock.set(end_of(USUAL_START.date()) + HOUR)
-    assert disk_archive.retention.sweep(by=SWEEPER) == ()
+    assert disk_archive.retention.sweep(by=SWEEPER).dates == ()
     assert not key.exists()
     with vault.database.begin() as connection:
         assert connection.execute(select(tables.sessions)).all() == []
@@ -217,7 +218,7 @@ def test_log_entries_last_five_years_and_then_tell_nothing(disk_archive: Archive
 
     log_ends_at = end_of(date(2031, 3, 5))
     disk.clock.set(log_ends_at + HOUR - INSTANT)
-    assert disk_archive.retention.sweep(by=SWEEPER) == ()
+    assert disk_archive.retention.sweep(by=SWEEPER).dates == ()
     assert list_told() == [EntryKind.RECORDING_STORED]
     disk.clock.set(log_ends_at + HOUR)
     (swept,) = disk_archive.retention.sweep(by=SWEEPER)
@@ -239,7 +240,7 @@ def test_only_who_may_sweeps(kelarec_archive: Archive, role: str, may: bool) -> 
     member = make_staff_member(roles={role}, duties=[])
     kelarec_archive.staff.enrol(member, by=RECORDER)
     if may:
-        assert kelarec_archive.retention.sweep(by=member.id) == ()
+        assert kelarec_archive.retention.sweep(by=member.id).dates == ()
     else:
         with pytest.raises(DeniedError):
             kelarec_archive.retention.sweep(by=member.id)

@@ -3,12 +3,12 @@
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
 from attrs import evolve
 
+from kelarec.archive.clocks import SystemClock
 from kelarec.archive.in_use import ArchiveInUse
 from kelarec.audit.entries import EntryKind
 from kelarec.audit.integrator import Witness
@@ -22,6 +22,7 @@ from kelarec.errors import InvalidValueError
 from kelarec.oversight.rebuild import Rebuilt, rebuild_catalog
 from kelarec.retention.opening import begin_use
 from kelarec.storage.bulk import ShowProgress
+from kelarec.storage.clocks import Clock
 from kelarec.storage.description import read_description, write_description
 from kelarec.storage.engine import (
     Database,
@@ -49,15 +50,14 @@ from kelarec.storage.registers import (
 from kelarec.storage.residency import NOTHING_DECLARED, Declarations
 from kelarec.storage.roots import LocalRootKey, RootKey, Secrets
 from kelarec.storage.source import Source, new_catalog
-from kelarec.storage.vault import Clock, Vault
+from kelarec.storage.vault import Vault
 from kelarec.storage.wrapping import KEY_BYTES, Randomness
 
 _HERE: Final = System("archive")
 
 
-def system_clock() -> datetime:
-    """Return the present by this machine's clock."""
-    return datetime.now(UTC)  # noqa: TID251  the composition root is where the system's clock enters
+system_clock: Final = SystemClock()
+"""The clock of an archive that is given none."""
 
 
 class Archive(ArchiveInUse):
@@ -147,7 +147,8 @@ class Archive(ArchiveInUse):
             witnesses: Each is shown every signed checkpoint and keeps it elsewhere; see `kelarec.audit.integrator`.
             directory: Where staff are known, if the archive is not to keep them itself.
             authenticator: Tells who the caller of a session is; without one, the staff id given is believed.
-            clock: Gives the present as an aware instant.
+            clock: Gives the present as an aware instant; one that is a `kelarec.storage.clocks.Clocks` also asks
+                others before keys are destroyed, as the one does that is used if none is given.
             randomness: Gives so many random bytes.
 
         Raises:

@@ -48,7 +48,13 @@ class EntryKind(StrEnum):
     RESTRICTION_LIFTED = "restriction-lifted"
     DENIED = "denied"
     REQUEST_RECEIVED = "request-received"
+    HOLD_INTENDED = "hold-intended"
+    HOLD_PLACED = "hold-placed"
+    HOLD_REVIEWED = "hold-reviewed"
+    HOLD_MOVED_ON = "hold-moved-on"
+    HOLD_RELEASED = "hold-released"
     KEYS_DESTROYED = "keys-destroyed"
+    DATE_CLEARED = "date-cleared"
     EMPTY_KEYS_DESTROYED = "empty-keys-destroyed"
     LEAF_DESTROYED = "leaf-destroyed"
     DESTROYED_AGAIN = "destroyed-again"
@@ -86,6 +92,7 @@ WITHOUT_HASHES: Final = frozenset(
         EntryKind.CONTENT_HEARD,
         EntryKind.DENIED,
         EntryKind.KEYS_DESTROYED,
+        EntryKind.DATE_CLEARED,
         EntryKind.EMPTY_KEYS_DESTROYED,
         EntryKind.ERASURE_PREVIEWED,
         EntryKind.ERASURE_BEGUN,

@@ -16,7 +16,8 @@ from kelarec.audit.consultations import CONSULTING
 from kelarec.audit.entries import Entry, EntryKind
 from kelarec.audit.integrator import Integrator, TreeHead, Witness
 from kelarec.audit.leaf import commit
-from kelarec.audit.log_rows import HALVES, LOG, OLDEST_FIRST, entry_context, open_entry
+from kelarec.audit.log_rows import HALVES, LOG, OLDEST_FIRST, entry_context, open_entry, select_entries
+from kelarec.audit.newest import find_newest_leaf, find_newest_row
 from kelarec.domain.instants import helsinki_date, to_utc
 from kelarec.domain.people import Actor, System
 from kelarec.domain.session_terms import SessionTerms
@@ -356,19 +357,9 @@ class AuditLog:
         """
         self.require_may(by, Act.READ_LOG)
         self.write(self.new_entry(EntryKind.LOG_READ, by))
-        wanted = select(LOG).where(LOG.c.actor != "")
-        for column, value in (
-            (LOG.c.recording_id, None if recording_id is None else recording_id.bytes),
-            (LOG.c.actor, None if actor is None else str(actor)),
-            (LOG.c.purpose, purpose),
-        ):
-            if value is not None:
-                wanted = wanted.where(column == value)
-        if since is not None:
-            wanted = wanted.where(LOG.c.at >= microseconds(to_utc(since)))
-        if until is not None:
-            wanted = wanted.where(LOG.c.at < microseconds(to_utc(until)))
-        return self._iter_chosen(wanted)
+        return self._iter_chosen(
+            select_entries(recording_id=recording_id, actor=actor, purpose=purpose, since=since, until=until)
+        )
 
     def get_uses(self, recording_ids: Iterable[UUID]) -> tuple[Entry, ...]:
         """Return the entries that tell of a use of some recordings, oldest first, for those who were allowed to ask.
@@ -385,6 +376,17 @@ class AuditLog:
         with self._vault.database.begin() as connection:
             rows = connection.execute(wanted.order_by(*OLDEST_FIRST)).mappings().all()
         return (self.open_payload(row) for row in rows)
+
+    def find_newest_at(self) -> datetime | None:
+        """Return the time of the newest entry, be it the catalog's or the last under the newest signed checkpoint.
+
+        Raises:
+            IntegrityError: The newest checkpoint or its last entry was altered.
+        """
+        with self._vault.database.begin() as connection:
+            row = find_newest_row(connection)
+        leaf = find_newest_leaf(self._vault, self._integrator)
+        return max((each for each in (row, leaf) if each is not None), default=None)
 
     def get_rows_of_dead_keys(self, since: datetime) -> Sequence[Any]:
         """Return the rows of entries since an instant that tell of destroyed keys or leaves, for `open_payload`."""

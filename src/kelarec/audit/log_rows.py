@@ -1,15 +1,18 @@
 """The log's rows in the catalog: those in the tree, those that wait for it, and what a row holds sealed."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import literal, select, union_all
+from sqlalchemy import Select, literal, select, union_all
 
 from kelarec.audit.entries import Entry
 from kelarec.audit.leaf import open_commitment
+from kelarec.domain.instants import to_utc
+from kelarec.domain.people import Actor
 from kelarec.errors import IntegrityError
 from kelarec.storage import catalog_tables as tables
+from kelarec.storage.recordings import microseconds
 from kelarec.storage.vault import Vault
 from kelarec.storage.wrapping import unwrap
 
@@ -49,3 +52,27 @@ def open_secret(vault: Vault, row: Any) -> bytes:  # noqa: ANN401  as above
 def entry_context(vault: Vault, entry_id: UUID) -> bytes:
     """Return what is bound into the seal of an entry's payload."""
     return vault.subject("entry", str(entry_id)).context()
+
+
+def select_entries(
+    *,
+    recording_id: UUID | None,
+    actor: Actor | None,
+    purpose: str | None,
+    since: datetime | None,
+    until: datetime | None,
+) -> Select[Any]:
+    """Return the query for entries that still tell whom they concern; see `AuditLog.iter_entries`."""
+    wanted = select(LOG).where(LOG.c.actor != "")
+    for column, value in (
+        (LOG.c.recording_id, None if recording_id is None else recording_id.bytes),
+        (LOG.c.actor, None if actor is None else str(actor)),
+        (LOG.c.purpose, purpose),
+    ):
+        if value is not None:
+            wanted = wanted.where(column == value)
+    if since is not None:
+        wanted = wanted.where(LOG.c.at >= microseconds(to_utc(since)))
+    if until is not None:
+        wanted = wanted.where(LOG.c.at < microseconds(to_utc(until)))
+    return wanted

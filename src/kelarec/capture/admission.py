@@ -52,7 +52,7 @@ class Admission:
             line=contact.line,
             started_at=contact.started_at,
             ended_at=ended_at,
-            kept_through=register.retention.last_day(contact.started_at),
+            kept_through=register.get_retention(contact.kind).last_day(contact.started_at),
             register_version=register.version,
             adviser_id=contact.adviser_id,
             state=state,

@@ -106,8 +106,8 @@ class Deposit:
                 if row is None:
                     self._recordings.insert(connection, written)
                 else:
+                    self._recordings.replace(connection, written)  # first: from here on no hold can come between
                     self._require_held_key(connection, row)
-                    self._recordings.replace(connection, written)
         except ChangedMeanwhileError:
             self._vault.objects.delete(written.path)
             raise

@@ -38,7 +38,7 @@ class CapturePlan:
         """Return whether a contact is to be recorded; see `Capture.decide`."""
         register = self._registers.in_force(contact.started_at)
         decision = register.decide_capture(contact, lambda: get_percentile(self._vault, contact.contact_id))
-        last_day = register.retention.last_day(contact.started_at)
+        last_day = register.get_retention(contact.kind).last_day(contact.started_at)
         if not decision.rule.bars and end_of(last_day) <= self._vault.now():
             return CaptureDecision(
                 rule=CaptureRule.RETENTION_OVER,
@@ -85,5 +85,5 @@ class CapturePlan:
 
     def list_days(self, contact: Contact) -> set[date]:
         """Return the last days kept that its recording may have: two clocks may differ about midnight."""
-        at = contact.started_at
-        return {self._registers.in_force(each).retention.last_day(each) for each in (at - _A_DAY, at, at + _A_DAY)}
+        instants = (contact.started_at - _A_DAY, contact.started_at, contact.started_at + _A_DAY)
+        return {self._registers.in_force(each).get_retention(contact.kind).last_day(each) for each in instants}

@@ -9,7 +9,7 @@ from attrs import asdict, evolve, field, frozen
 from attrs.validators import deep_iterable, instance_of, optional
 
 from kelarec.domain.capture_plan import CaptureDecision, CaptureRule, decide_capture, find_bar
-from kelarec.domain.codes import is_code, to_codes
+from kelarec.domain.codes import Kind, is_code, to_codes
 from kelarec.domain.contact import Contact
 from kelarec.domain.eea import require_eea
 from kelarec.domain.lines import Line
@@ -31,7 +31,7 @@ from kelarec.domain.notice_facts import (
 )
 from kelarec.domain.register_rules import STATUTORY_PURPOSES, iter_contradictions
 from kelarec.domain.restricted_use import RestrictedUse
-from kelarec.domain.retention import RetentionPolicy
+from kelarec.domain.retention import KindRetention, RetentionPolicy
 from kelarec.domain.staff_acts import Act
 from kelarec.errors import InvalidValueError, OutsideNoticeError, UnknownLineError
 
@@ -165,6 +165,7 @@ class Register:
         processing_countries: Where the data lie, where the notice says so. Each is in the EU/EEA, so a register that
             transfers data out of it (notice, section 8) cannot be built.
         retention: How long recordings are kept (notice, section 9).
+        kind_retention: The kinds that are kept for another time than that, each at most once.
         retention_starts: From when, in words, where the notice says so; the archive counts from the contact's start.
         log_retention: How long log entries tell whom they concern; the notice is silent, so this is configuration.
         disclosure_retention: How long the register of disclosures is kept, from each disclosure on; configuration, too.
@@ -194,6 +195,7 @@ class Register:
     regular_disclosures: tuple[Disclosure, ...] = _further(Disclosure)
     processing_countries: tuple[str, ...] = field(default=(), converter=_to_eea_countries)
     retention: RetentionPolicy = field(validator=instance_of(RetentionPolicy))
+    kind_retention: tuple[KindRetention, ...] = _further(KindRetention)
     retention_starts: Label | None = field(default=None, validator=optional(instance_of(Label)))
     log_retention: RetentionPolicy = field(validator=instance_of(RetentionPolicy))
     disclosure_retention: RetentionPolicy = field(
@@ -210,6 +212,15 @@ class Register:
         wrong = [f"{place}: {sentence}" for place, sentence in iter_contradictions(asdict(self, recurse=False))]
         if wrong:
             raise InvalidValueError(f"The parts of the register contradict each other. {' '.join(wrong)}")
+
+    def get_retention(self, kind: Kind) -> RetentionPolicy:
+        """Return how long recordings of a kind are kept."""
+        return next((each.policy for each in self.kind_retention if each.kind is kind), self.retention)
+
+    @property
+    def retention_policies(self) -> tuple[RetentionPolicy, ...]:
+        """Every policy by which a recording may be kept."""
+        return tuple(dict.fromkeys(map(self.get_retention, Kind)))
 
     def require_covers(self, contact: Contact) -> None:
         """Check that the notice says such a contact may be recorded (section 5).

@@ -146,6 +146,10 @@ def _if_longer(difference: Difference) -> bool:
     return bool(difference.after > difference.before)
 
 
+def _if_kind_longer(difference: Difference) -> bool:
+    return difference.leaf is None or _if_longer(difference)
+
+
 def _if_less(difference: Difference) -> bool:
     return difference.change is not Change.ADDED if difference.leaf is None else difference.leaf != "label"
 
@@ -164,6 +168,7 @@ _TOLD: Final[Mapping[str, tuple[str, Callable[[Difference], bool]]]] = {
     "obligation_to_provide": (_TRANSPARENCY, _always),
     "regular_disclosures": (_TRANSPARENCY, _unless_removed),
     "retention": (_TRANSPARENCY, _if_longer),
+    "kind_retention": (_TRANSPARENCY, _if_kind_longer),
     "retention_starts": (_TRANSPARENCY, _always),
     "channels": (_TRANSPARENCY, _if_less),
     "rights": (_TRANSPARENCY, _if_less),

@@ -23,6 +23,7 @@ DECLARED: Final = (
     "regular_disclosures",
     "roles",
     "channels",
+    "kind_retention",
     "rights",
 )
 _NEEDED_FROM_THE_FIRST_DAY: Final = ("contact_points", "purposes", "lines", "categories", "sources", "channels")

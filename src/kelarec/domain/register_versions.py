@@ -71,7 +71,12 @@ class RegisterVersions:
     @property
     def longest_retention(self) -> RetentionPolicy:
         """The longest that any version keeps recordings."""
-        return max((each.retention for each in self.versions), key=lambda each: each.years)
+        return max(self.retention_policies, key=lambda each: each.years)
+
+    @property
+    def retention_policies(self) -> tuple[RetentionPolicy, ...]:
+        """Every policy by which a recording may be kept under any version."""
+        return tuple(dict.fromkeys(policy for each in self.versions for policy in each.retention_policies))
 
     def require_may_follow(self, register: Register, now: datetime) -> None:
         """Check that a version may be adopted now: it begins after all others and late enough, and rewrites no past.

@@ -5,6 +5,7 @@ from typing import Final
 
 from attrs import field, frozen
 
+from kelarec.domain.codes import Kind
 from kelarec.domain.instants import add_months, end_of, helsinki_date
 from kelarec.errors import InvalidValueError
 
@@ -43,7 +44,11 @@ class RetentionPolicy:
         Raises:
             NaiveInstantError: The instant has no time zone.
         """
-        return add_months(helsinki_date(recorded_at), 12 * self.years)
+        return self.last_day_of(helsinki_date(recorded_at))
+
+    def last_day_of(self, recorded_on: date) -> date:
+        """Return the last Helsinki date on which what was recorded on a date may be read."""
+        return add_months(recorded_on, 12 * self.years)
 
     def ends_at(self, recorded_at: datetime) -> datetime:
         """Return the UTC instant from which nothing may be read: the midnight that ends the last day in Helsinki.
@@ -52,3 +57,32 @@ class RetentionPolicy:
             NaiveInstantError: The instant has no time zone.
         """
         return end_of(self.last_day(recorded_at))
+
+
+@frozen(kw_only=True)
+class KindRetention:
+    """How long recordings of one kind are kept, if not as long as all others.
+
+    Attributes:
+        kind: Which.
+        years: Whole years, 1 to 100.
+
+    Raises:
+        InvalidValueError: The years are no whole number from 1 to 100.
+    """
+
+    kind: Kind = field(converter=Kind)
+    years: int = field()
+
+    def __attrs_post_init__(self) -> None:
+        RetentionPolicy(self.years)
+
+    @property
+    def policy(self) -> RetentionPolicy:
+        """For how long."""
+        return RetentionPolicy(self.years)
+
+    @property
+    def code(self) -> str:
+        """The kind, by which a register names it once."""
+        return self.kind.value

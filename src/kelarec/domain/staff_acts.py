@@ -22,6 +22,8 @@ class Act(StrEnum):
     REVIEW_ACCESS = "review-access"
     ENROL_STAFF = "enrol-staff"
     RESTRICT = "restrict"
+    HOLD = "hold"
+    RELEASE_HOLD = "release-hold"
     STORE = "store"
     SWEEP = "sweep"
     ERASE = "erase"

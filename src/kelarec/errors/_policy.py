@@ -85,3 +85,17 @@ class ResidencyUnknownError(NotResidentError):
 
     code = "residency-unknown"
     default_advice = "Use a place whose provider tells its region, or declare what it does not tell."
+
+
+class SamePersonError(DeniedError):
+    """Who wants to release a hold has placed it; a second person has to (notice, section 10)."""
+
+    code = "same-person"
+    default_advice = "Ask a colleague whose role grants it."
+
+
+class DateClosedError(PolicyError):
+    """A date is being ended or has ended; nothing may be stored or held under it any more (notice, section 9)."""
+
+    code = "date-closed"
+    default_advice = "Nothing was stored or held. If the date is not over, a clock was wrong: see the log."

@@ -98,6 +98,13 @@ class ClockError(KelarecError, RuntimeError):
     code = "clock"
 
 
+class ClocksDisagreeError(ClockError):
+    """Clocks say times too far apart, so nobody knows what is over and nothing was destroyed."""
+
+    code = "clocks-disagree"
+    default_advice = "Set the clocks right and sweep again; meanwhile nothing of what is due can be read."
+
+
 class MissingExtraError(KelarecError, ImportError):
     """Something needs packages that come with an extra of kelarec."""
 

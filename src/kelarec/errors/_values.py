@@ -42,6 +42,27 @@ class EndBeforeStartError(InvalidValueError):
     default_advice = "Check the clocks of the system that reported the contact."
 
 
+class InvalidHoldError(InvalidValueError):
+    """A hold has no ground, no reason or no review date, or one that it cannot have."""
+
+    code = "invalid-hold"
+    default_advice = "Name a ground of domain.hold.GROUNDS, a reason, and a review date at most a year ahead."
+
+
+class ReviewTooFarError(InvalidHoldError):
+    """A hold was to be reviewed more than a year from now."""
+
+    code = "review-too-far"
+    default_advice = "Choose a review date at most a year ahead; it can be moved on then."
+
+
+class UnknownHoldError(InvalidValueError, LookupError):
+    """There is no such hold, or it was released before."""
+
+    code = "unknown-hold"
+    default_advice = "See retention.list_holds."
+
+
 class EmptyContentError(InvalidValueError):
     """A recording without content was to be stored."""
 

@@ -36,6 +36,7 @@ _HEADINGS: Final = {
     "regular_disclosures": "disclosures",
     "processing_countries": "transfers",
     "retention": "retention",
+    "kind_retention": "retention",
     "retention_starts": "retention",
     "protection": "protection",
     "supervisory_authority": "complaint",

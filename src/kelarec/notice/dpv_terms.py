@@ -15,7 +15,7 @@ from kelarec.domain.notice_facts import (
     SubjectRight,
 )
 from kelarec.domain.register import Category, Purpose, Rank, Register
-from kelarec.domain.retention import RetentionPolicy
+from kelarec.domain.retention import KindRetention, RetentionPolicy
 
 PREFIXES: Final[Mapping[str, str]] = {
     "dpv": "https://w3id.org/dpv#",
@@ -43,6 +43,7 @@ PROPERTIES: Final[Mapping[tuple[type, str], str]] = {
     (Register, "regular_disclosures"): "dpv:hasRecipient",
     (Register, "processing_countries"): "dpv:hasCountry",
     (Register, "retention"): "dpv:hasStorageCondition",
+    (Register, "kind_retention"): "dpv:hasStorageCondition",
     (Register, "protection"): "dpv:hasTechnicalOrganisationalMeasure",
     (Register, "rights"): "dpv:hasRight",
     (Controller, "name"): "dpv:hasName",
@@ -55,6 +56,7 @@ PROPERTIES: Final[Mapping[tuple[type, str], str]] = {
     (Purpose, "article_6"): "dpv:hasLegalBasis",
     (SubjectRight, "channels"): "dpv:isExercisedAt",
     (RetentionPolicy, "years"): "dpv:hasDuration",
+    (KindRetention, "years"): "dpv:hasDuration",
 }
 
 ANY_CLASS: Final[Mapping[str, str]] = {"label": "skos:prefLabel", "code": "dcterms:identifier"}
@@ -101,6 +103,7 @@ _CLASSES_IN: Final[Mapping[str, tuple[str, ...]]] = {
     "data_protection_officers": ("dpv:DataProtectionOfficer",),
     "protection": ("dpv:TechnicalOrganisationalMeasure",),
     "retention": ("dpv:StorageDuration",),
+    "kind_retention": ("dpv:StorageDuration",),
 }
 
 

@@ -181,6 +181,9 @@ def tell_transfers(register: Register, words: Wording) -> Blocks:
 
 def _tell_retention(register: Register, words: Wording) -> Blocks:
     yield Paragraph(words.say("sentences.retention", years=words.years(register.retention.years)))
+    for each in register.kind_retention:
+        kind = words.say(f"kinds.{each.kind.value}")
+        yield Paragraph(words.say("sentences.kind_retention", kind=kind, years=words.years(each.years)))
     if register.retention_starts is not None:
         yield Paragraph(words.say("sentences.retention_starts", start=register.retention_starts))
 

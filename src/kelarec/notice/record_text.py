@@ -52,7 +52,9 @@ def _tell_persons(register: Register, words: Wording) -> Blocks:
 
 def _tell_limits(register: Register, words: Wording) -> Blocks:
     limits = (("recordings", register.retention), ("log", register.log_retention))
-    yield Facts(tuple((words.say(f"terms.{term}"), Run(words.years(policy.years))) for term, policy in limits))
+    facts = [(words.say(f"terms.{term}"), Run(words.years(policy.years))) for term, policy in limits]
+    facts += [(words.say(f"kinds.{each.kind.value}"), Run(words.years(each.years))) for each in register.kind_retention]
+    yield Facts(tuple(facts))
 
 
 _POINTS: Final[tuple[tuple[str, Callable[[Register, Wording], Blocks]], ...]] = (

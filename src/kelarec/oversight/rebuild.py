@@ -41,6 +41,7 @@ from kelarec.errors import CatalogError, DeniedError, IntegrityError, KeyUnavail
 from kelarec.oversight.difference import Difference
 from kelarec.oversight.settlement import KINDS_WITH_ROWS, Settlement, Unlogged
 from kelarec.oversight.subjects import iter_batches
+from kelarec.retention.closing import restore_closed_dates
 from kelarec.storage import catalog_tables as tables
 from kelarec.storage.bulk import Bulk, Progress, Reopen, ShowProgress, open_bulk
 from kelarec.storage.engine import (
@@ -210,6 +211,7 @@ class Rebuild:
         return len(waiting)
 
     def _finish(self, by: Actor, head: TreeHead | None, waiting: int, lost_until: datetime | None) -> Rebuilt:
+        restore_closed_dates(self._vault, self._log)
         unlogged = [self._adopt(each, by) for each in self._settlement.iter_unlogged()]
         with self._vault.database.begin() as connection:
             counts = {kind.tables[0][0].name: _count(connection, kind.tables[0][0]) for kind in KINDS_WITH_ROWS}

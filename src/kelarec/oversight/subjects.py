@@ -132,8 +132,9 @@ def find_hashes(vault: Vault, rows: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def find_end(vault: Vault, rows: Iterable[Mapping[str, Any]]) -> date | None:
-    """Return the last day kept that rows of the log tell last, or None if they tell none."""
-    days = [entry.facts["kept-through"] for entry in iter_open(vault, rows) if "kept-through" in entry.facts]
+    """Return the last day kept that rows of the log tell last, or None if they tell none; a hold's is another's."""
+    told = (entry.facts for entry in iter_open(vault, rows) if "hold" not in entry.facts)
+    days = [facts["kept-through"] for facts in told if "kept-through" in facts]
     return date.fromisoformat(days[-1]) if days else None
 
 
@@ -186,11 +187,16 @@ def iter_open(vault: Vault, rows: Iterable[Mapping[str, Any]]) -> Iterator[Entry
 
 
 def find_named_hashes(vault: Vault, connection: Connection, kind: ObjectKind) -> dict[str, list[str]]:
-    """Return the hashes that the log tells of each subject of a kind that it names by a fact, oldest first."""
+    """Return the hashes that the log tells of each subject of a kind that it names by a fact, oldest first.
+
+    Of a hold that was released it tells none: its objects go.
+    """
     wanted = select(*_TELLING).where(LOG.c.recording_id.is_(None), LOG.c.kind.not_in(_SILENT), LOG.c.actor != "")
     found: dict[str, list[str]] = {}
     rows = [dict(row) for row in connection.execute(wanted.order_by(*OLDEST_FIRST)).mappings()]
     for entry in iter_open(vault, rows):
-        if kind.log_fact in entry.facts and "record-sha256" in entry.facts:
+        if entry.kind is EntryKind.HOLD_RELEASED:
+            found.pop(entry.facts.get("hold", ""), None)
+        elif kind.log_fact in entry.facts and "record-sha256" in entry.facts:
             found.setdefault(entry.facts[kind.log_fact], []).append(entry.facts["record-sha256"])
     return found

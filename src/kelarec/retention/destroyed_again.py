@@ -7,11 +7,12 @@ from attrs import frozen
 
 from kelarec.audit.entries import Entry, EntryKind
 from kelarec.audit.log import AuditLog
-from kelarec.domain.instants import start_of
+from kelarec.domain.instants import helsinki_date, start_of
 from kelarec.domain.people import Actor
 from kelarec.domain.register_versions import RegisterVersions
 from kelarec.errors import IntegrityError, KeyUnavailableError
 from kelarec.retention.erasure import new_leaf_entry, read_leaf_entry
+from kelarec.retention.plausible_time import GRACE
 from kelarec.storage.key_leaves import KeyLeaf, puncture_leaves
 from kelarec.storage.keyring import TURN
 from kelarec.storage.recordings import microseconds
@@ -48,7 +49,7 @@ def destroy_again(vault: Vault, log: AuditLog, registers: RegisterVersions, *, b
     # A leaf's date lies ahead of its death by what recordings are kept for, or by the year of a hold.
     reach = registers.longest_retention.years * _LONGEST_YEAR
     entries, unreadable = _read(log, start_of(days[0]), reach)
-    dates = _find_dead(days, entries)
+    dates = _find_dead(days, entries, helsinki_date(vault.now() - GRACE))
     erasures = [each for each in entries if each.kind is EntryKind.LEAF_DESTROYED]
     living = set(days) - set(dates)
     leaves = [leaf for leaf in map(read_leaf_entry, erasures) if leaf.day in living and _is_alive(vault, leaf)]
@@ -78,13 +79,17 @@ def _read(log: AuditLog, since: datetime, reach: timedelta) -> tuple[list[Entry]
     return entries, unreadable
 
 
-def _find_dead(days: list[date], entries: list[Entry]) -> list[date]:
-    """Return the dates that the log says have died: those it names, and all up to one through which it says so."""
+def _find_dead(days: list[date], entries: list[Entry], today: date) -> list[date]:
+    """Return the dates that the log says have died: those it names, and all up to one through which it says so.
+
+    Of the latter only those that are over: they held nothing then, so that keys of a date to come may be new ones, made
+    after a clock that was far ahead had been set right.
+    """
     named = {each.facts["kept-through"] for each in entries if each.kind is EntryKind.KEYS_DESTROYED}
     through = max(
         (each.facts["through"] for each in entries if each.kind is EntryKind.EMPTY_KEYS_DESTROYED), default=""
     )
-    return [day for day in days if day.isoformat() in named or day.isoformat() <= through]
+    return [day for day in days if day.isoformat() in named or (day < today and day.isoformat() <= through)]
 
 
 def _is_alive(vault: Vault, leaf: KeyLeaf) -> bool:

@@ -6,6 +6,7 @@ from kelarec.audit.entries import EntryKind
 from kelarec.audit.log import AuditLog
 from kelarec.domain.people import Actor
 from kelarec.retention.destroyed_again import DestroyedAgain, destroy_again
+from kelarec.retention.expiry import Expiry
 from kelarec.storage.keys_ahead import make_keys_ahead
 from kelarec.storage.registers import Registers
 from kelarec.storage.vault import Vault
@@ -23,6 +24,7 @@ def begin_use(
         StorageError: A place refuses, or still shows a key that was to die.
         IntegrityError: The keys were altered.
     """
+    Expiry(vault, log).tell_all()
     destroyed = destroy_again(vault, log, registers.versions, by=by)
     lost_keys = make_keys_ahead(vault, registers.versions)
     found = {

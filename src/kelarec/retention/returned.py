@@ -158,7 +158,7 @@ def _list_swept(log: AuditLog) -> Iterator[date]:
 
 def _iter_recorded(day: date, versions: RegisterVersions) -> Iterator[date]:
     """Go through the dates on which what is kept through a day may have been made, under any version of the notice."""
-    for policy in {each.retention for each in versions}:
+    for policy in versions.retention_policies:
         about = day - policy.years * _YEAR
         around = (about + timedelta(days=offset) for offset in range(-policy.years - 1, policy.years + 2))
         yield from (recorded for recorded in around if policy.last_day(start_of(recorded)) == day)

@@ -1,58 +1,43 @@
-"""Expiry: the keys of dates that are over are destroyed, then objects and rows are cleared away.
+"""Ends what is over, and holds what must not end: the retention of one archive.
 
 Reading stops at the exact end by itself; the sweep makes it final, everywhere and in every backup. A sweep that is
 killed anywhere is finished by the next one.
 """
 
-from collections.abc import Collection
-from datetime import date, datetime, timedelta
+from collections.abc import Collection, Iterable
+from concurrent.futures import Executor
+from datetime import date, timedelta
 from typing import Final
+from uuid import UUID
 
-from attrs import frozen
-from sqlalchemy import delete, select, update
-
-from kelarec.audit.entries import EntryKind
-from kelarec.audit.integrator import FOLDER
 from kelarec.audit.log import AuditLog
-from kelarec.domain.instants import end_of, helsinki_date
+from kelarec.domain.hold import Hold
 from kelarec.domain.people import Actor
+from kelarec.domain.register import Register
 from kelarec.domain.staff_acts import Act
-from kelarec.errors import ClockError
 from kelarec.retention.certificates import Certificates
+from kelarec.retention.due import MOST_DATES
 from kelarec.retention.erasing import Erasures
 from kelarec.retention.forecast import Forecast, forecast
+from kelarec.retention.holding import Holding
+from kelarec.retention.plausible_time import GRACE
+from kelarec.retention.results import ShowProgress, Swept, SweptDate
 from kelarec.retention.returned import remove_returned
-from kelarec.storage import catalog_tables as tables
-from kelarec.storage.disclosures import DisclosureRegister
-from kelarec.storage.keyring import TURN
+from kelarec.retention.shortening import RetentionPreview, preview_register
+from kelarec.retention.sweep_task import SweepTask
+from kelarec.retention.sweeping import Sweep
 from kelarec.storage.keys_ahead import make_keys_ahead
-from kelarec.storage.recordings import Recordings, microseconds
 from kelarec.storage.registers import Registers
 from kelarec.storage.vault import Vault
 
-GRACE: Final = timedelta(hours=1)
-MOST_DATES: Final = 3
-_LOG_TABLES: Final = (tables.entries, tables.waiting)
-_SILENCED: Final = {"actor": "", "recording_id": None, "session_id": None, "purpose": None, "payload": b""}
+__all__ = ["GRACE", "MOST_DATES", "Retention", "Swept", "SweptDate"]
 
-
-@frozen
-class SweptDate:
-    """What ended with one date.
-
-    Attributes:
-        kept_through: The last day kept.
-        recordings: How many recordings became unreadable for good.
-        log_entries: How many log entries no longer tell whom they concern.
-    """
-
-    kept_through: date
-    recordings: int
-    log_entries: int
+_A_MONTH: Final = timedelta(days=30)
+_AN_HOUR: Final = timedelta(hours=1)
 
 
 class Retention:
-    """Ends what is over."""
+    """Ends what is over, and holds what must not end."""
 
     def __init__(
         self,
@@ -66,7 +51,7 @@ class Retention:
         self._vault = vault
         self._log = log
         self._registers = registers
-        self._recordings = Recordings(vault)
+        self._holding = Holding(vault, log)
         self.erasures = Erasures(vault, log) if erasures is None else erasures
         self.certificates = Certificates(vault, log) if certificates is None else certificates
 
@@ -74,90 +59,135 @@ class Retention:
         """Return what ends when; see `kelarec.retention.forecast`."""
         return forecast(self._vault)
 
-    def sweep(self, *, by: Actor, catch_up: Collection[date] = ()) -> tuple[SweptDate, ...]:
+    def sweep(
+        self,
+        *,
+        by: Actor,
+        catch_up: Collection[date] = (),
+        executor: Executor | None = None,
+        progress: ShowProgress | None = None,
+    ) -> Swept:
         """Destroy the keys of every date that ended at least an hour ago, then remove what they sealed.
+
+        Before a date's keys die, holds that were announced are completed, those that nobody has reviewed are moved on
+        for 30 days with an alarm, and the date is closed: nobody stores or holds anything under it any more. Several
+        processes may sweep at once; one that is killed leaves nothing that the next does not finish.
 
         Args:
             by: The system or operator who sweeps.
-            catch_up: Dates that may be swept beyond the three a sweep takes by itself.
+            catch_up: Dates that may be swept beyond the three a sweep takes by itself, or although the log holds an
+                entry of a later time than now.
+            executor: Threads that delete objects; the place's own if none are given.
+            progress: Is called with how far it is, after every few hundred recordings.
 
         Raises:
             ClockError: More than three dates are due, which a sweep in daily use never meets but a wrong clock makes
-                look so. Nothing was destroyed; name the dates to go on.
+                look so; or the log holds an entry of a later time. Nothing was destroyed; name the dates to go on.
+            ClocksDisagreeError: The clocks of this machine, the database and the object store are more than five
+                minutes apart. Nothing was destroyed.
             DeniedError: A staff member without a role that grants it.
-            StorageError: A key could not be destroyed.
+            StorageError: A key could not be destroyed, or something removed; the next sweep goes on.
+
+        Source: the notice, section 9; GDPR, Art. 5(1)(e).
         """
         self._log.require_may(by, Act.SWEEP)
-        now = self._vault.now()
-        today = helsinki_date(now - GRACE)
-        due = self._find_due(today)
-        unnamed = [day for day in due if day not in set(catch_up)]
-        if len(unnamed) > MOST_DATES:
-            raise ClockError(
-                f"{len(unnamed)} dates are due at once, from {unnamed[0]} to {unnamed[-1]}; nothing was destroyed.",
-                advice="Check this machine's clock; if it is right, name the dates in catch_up.",
-            )
-        swept = tuple(self._sweep_date(day, by) for day in due)
+        swept = Sweep(self._vault, self._log, self._registers.versions).run(
+            by=by, catch_up=catch_up, executor=executor, progress=progress
+        )
         self._log.wake()
-        self._destroy_empty_keys(now, by)
         make_keys_ahead(self._vault, self._registers.versions)
-        with self._vault.database.begin() as connection:
-            connection.execute(delete(tables.sessions).where(tables.sessions.c.ends_at <= microseconds(now)))
-            DisclosureRegister(self._vault).remove_before(connection, today)
         self.erasures.finish_all(by=by)
         remove_returned(self._vault, self._log, self._registers.versions, by=by)
         return swept
 
-    def _find_due(self, today: date) -> list[date]:
-        with self._vault.database.begin() as connection:
-            due = set(self._recordings.iter_dates_before(connection, today))
-            disclosed = (
-                select(tables.disclosures.c.ends_on).where(tables.disclosures.c.ends_on < today.toordinal()).distinct()
-            )
-            due.update(date.fromordinal(each) for each in connection.execute(disclosed).scalars())
-            for log in _LOG_TABLES:
-                told = select(log.c.ends_on).where(log.c.ends_on < today.toordinal(), log.c.actor != "").distinct()
-                due.update(date.fromordinal(each) for each in connection.execute(told).scalars())
-        return sorted(due)
+    def start(self, *, by: Actor, every: timedelta = _AN_HOUR) -> SweepTask:
+        """Sweep now and then again and again, in a thread of this process, until the task is stopped.
 
-    def _destroy_empty_keys(self, now: datetime, by: Actor) -> None:
-        """Destroy the keys of dates that held no more than sessions; whatever held more has died before."""
-        empty = [day for day in self._vault.keyring.iter_days() if end_of(day) + GRACE <= now]
-        if empty:
-            with self._vault.database.begin() as connection:
-                self._vault.database.take_turn(connection, TURN)
-                self._vault.keyring.destroy_all(empty)
-            through, count = empty[-1].isoformat(), str(len(empty))
-            self._log.write(self._log.new_entry(EntryKind.EMPTY_KEYS_DESTROYED, by, through=through, dates=count))
+        Args:
+            by: The system that sweeps.
+            every: How long to wait from the end of one sweep to the next.
+        """
+        return SweepTask(lambda: self.sweep(by=by), every)
 
-    def _destroy_keys(self, day: date) -> None:
-        with self._vault.database.begin() as connection:
-            self._vault.database.take_turn(connection, TURN)
-            self._vault.keyring.destroy(day)
+    def preview(self, register: Register, *, by: Actor) -> RetentionPreview:
+        """Tell what another version of the register would mean for the recordings there are; nothing is changed.
 
-    def _sweep_date(self, day: date, by: Actor) -> SweptDate:
-        self._destroy_keys(day)
-        with self._vault.database.begin() as connection:
-            recordings = self._recordings.delete_objects(connection, day)
-            for path in list(self._vault.objects.iter_paths(f"{FOLDER}/payloads/{day.isoformat()}")):
-                self._vault.objects.delete(path)
-            silent = sum(
-                connection.execute(
-                    update(log)
-                    .where(log.c.ends_on == day.toordinal(), log.c.actor != "")
-                    .values(_SILENCED if log is tables.waiting else {**_SILENCED, "id": b""})
-                ).rowcount
-                for log in _LOG_TABLES
-            )
-            self._recordings.delete_rows(connection, day)
-            self._log.append(
-                connection,
-                self._log.new_entry(
-                    EntryKind.KEYS_DESTROYED,
-                    by,
-                    kept_through=day.isoformat(),
-                    recordings=str(recordings),
-                    log_entries=str(silent),
-                ),
-            )
-        return SweptDate(day, recordings, silent)
+        Each recording keeps the last day that it was promised when it was made: a longer period is for what is recorded
+        under the new version only.
+
+        Raises:
+            DeniedError: A staff member without a role that grants it.
+        """
+        self._log.require_may(by, Act.SWEEP)
+        return preview_register(self._vault, register)
+
+    def hold(self, recording_ids: Iterable[UUID], *, ground: str, reason: str, review_on: date, by: Actor) -> Hold:
+        """Let recordings outlive their last day until a review date, read only for the purpose of the hold.
+
+        Several holds may keep one recording; each keeps by itself. On the ground ``open-request`` it belongs to the
+        request and ends with its answer.
+
+        Args:
+            recording_ids: Which; all of them are held, or none.
+            ground: One of `kelarec.domain.hold.GROUNDS`.
+            reason: In a few words; sealed with the hold.
+            review_on: The last date on which it holds; somebody looks at it by then. At most a year ahead.
+            by: Who places it.
+
+        Raises:
+            InvalidHoldError: No ground, no reason, no review date, or one that is not after today.
+            ReviewTooFarError: The review date is more than a year ahead.
+            InvalidValueError: It names no recording.
+            DeniedError: A staff member without a role that grants it, or there is no such recording.
+            ExpiredError: A recording's last day is over and nothing holds it.
+            DateClosedError: A recording's last day is just being ended.
+            ChangedMeanwhileError: A recording was erased or changed again and again; nothing is held.
+            StorageError: A place refuses.
+
+        Source: GDPR, Art. 17(3) and 18(1)(c); the rules, R8 and R10.
+        """
+        return self._holding.hold(recording_ids, ground=ground, reason=reason, review_on=review_on, by=by)
+
+    def list_holds(self, *, by: Actor, recording_id: UUID | None = None) -> tuple[Hold, ...]:
+        """Return the holds that were not released, of all recordings or of one; the earliest review first.
+
+        Raises:
+            DeniedError: A staff member without a role that grants it.
+        """
+        return self._holding.list_holds(by=by, recording_id=recording_id)
+
+    def due_reviews(self, *, by: Actor, within: timedelta = _A_MONTH) -> tuple[Hold, ...]:
+        """Return the holds whose review date is near or over, and those that a sweep had to move on unreviewed.
+
+        Args:
+            by: Who asks.
+            within: How near.
+
+        Raises:
+            DeniedError: A staff member without a role that grants it.
+        """
+        return self._holding.due_reviews(by=by, within=within)
+
+    def review(self, hold_id: UUID, review_on: date, *, by: Actor) -> Hold:
+        """Let a hold go on to another review date, since somebody has looked at it and its ground still stands.
+
+        Raises:
+            UnknownHoldError: There is no such hold, or it was released.
+            InvalidHoldError, ReviewTooFarError: The date is not after today, more than a year ahead, the one it has, or
+                one that it gave up before.
+            DeniedError: A staff member without a role that grants it.
+            DateClosedError: That date is just being ended.
+            StorageError: A place refuses; the hold stands as it was.
+        """
+        return self._holding.review(hold_id, review_on, by=by)
+
+    def release(self, hold_id: UUID, *, by: Actor) -> None:
+        """Let a hold keep nothing any more: what no other holds ends on its own day, or now if that is over.
+
+        Raises:
+            SamePersonError: Who releases has placed it, and it is not a request's.
+            UnknownHoldError: There is no such hold, or it was released before.
+            DeniedError: A staff member without a role that grants it.
+            StorageError: A place refuses; the next sweep completes what was begun.
+        """
+        self._holding.release(hold_id, by=by)

@@ -179,6 +179,22 @@ leases = Table(
     Column("ends_at", BigInteger, nullable=False),
 )
 
+# How far the end of each date has come: closed, keys destroyed, told, cleared. A rebuild makes the rows from the log.
+closed_dates = Table(
+    "closed_dates",
+    metadata,
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("closed_at", BigInteger, nullable=False),
+    Column("closed_by", String(140), nullable=False),
+    Column("keys_destroyed_at", BigInteger),
+    Column("told_at", BigInteger),
+    Column("cleared_at", BigInteger),
+    Column("ended", Integer, nullable=False),
+    Column("silenced", Integer, nullable=False),
+    Column("removed", Integer, nullable=False),
+    Column("removed_bytes", BigInteger, nullable=False),
+)
+
 staff_changes = Table(
     "staff_changes",
     metadata,

@@ -8,6 +8,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
@@ -136,6 +137,18 @@ class Database:
         if connection.dialect.name == "postgresql":
             of_schema = func.hashtext(func.concat(func.current_schema(), name))
             connection.execute(select(func.pg_advisory_xact_lock(of_schema)))
+
+    def read_clock(self) -> datetime | None:
+        """Return the time by the database server's own clock, UTC; None if there is no server.
+
+        Raises:
+            CatalogUnreachableError: It does not answer.
+        """
+        if self._engine.dialect.name != "postgresql":
+            return None
+        with self.begin() as connection:
+            told: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+        return told.astimezone(UTC)
 
     def require_usable(self) -> None:
         """Check that the catalog is open, and open in this very process.

@@ -18,6 +18,7 @@ from kelarec.errors import (
     KeyUnavailableError,
     ObjectExistsError,
     ObjectNotFoundError,
+    RootKeyError,
 )
 from kelarec.storage import key_tree
 from kelarec.storage.day_keys import BRANCH_LEVEL, DayKeyPlace, DayKeys, KeyPair
@@ -270,3 +271,40 @@ class Keyring:
 
     def _context(self, key_id: str, use: str) -> bytes:
         return bind(self._archive_id, ("key", key_id), ("use", use))
+
+
+class RootlessKeyring(Keyring):
+    """The keys of an archive as a process has them that has no root key: it can destroy dates' keys, and use none."""
+
+    def get(self, key_id: str) -> KeyPair:
+        """Refuse: no key can be unwrapped.
+
+        Raises:
+            RootKeyError: Always.
+        """
+        raise _rootless(key_id)
+
+    def _get_day(self, day: date) -> DayKeys:
+        raise _rootless(day.isoformat())
+
+    def make(self, days: Iterable[date], now: datetime) -> None:  # noqa: ARG002  as `Keyring.make`
+        """Refuse: nothing can be wrapped.
+
+        Raises:
+            RootKeyError: Always.
+        """
+        raise _rootless("to come")
+
+    def puncture(self, day: date, names: Collection[str]) -> frozenset[str]:  # noqa: ARG002  as `Keyring.puncture`
+        """Refuse: no tree can be read.
+
+        Raises:
+            RootKeyError: Always.
+        """
+        raise _rootless(day.isoformat())
+
+
+def _rootless(key_id: str) -> RootKeyError:
+    return RootKeyError(
+        f"The keys {key_id} cannot be used by a process without the root key.", advice="Open the archive with it."
+    )

@@ -14,6 +14,7 @@ from kelarec.domain.instants import helsinki_date
 from kelarec.domain.register import Register
 from kelarec.domain.register_versions import RegisterVersions
 from kelarec.storage import catalog_tables as tables
+from kelarec.storage.closed_dates import find_before
 from kelarec.storage.keyring import TURN
 from kelarec.storage.vault import Vault
 
@@ -31,7 +32,7 @@ def find_days_needed(registers: RegisterVersions, now: datetime) -> list[date]:
 
 
 def _iter_days_needed(register: Register, now: datetime) -> Iterator[date]:
-    last = register.retention.last_day(now) + AHEAD
+    last = max(policy.last_day(now) for policy in register.retention_policies) + AHEAD
     yield from _iter_days(helsinki_date(now), last)
     firsts = (each.last_day(now) for each in (register.log_retention, register.disclosure_retention))
     for first in sorted(firsts):
@@ -56,7 +57,8 @@ def make_keys_ahead(vault: Vault, registers: RegisterVersions) -> tuple[date, ..
         return ()
     with vault.database.begin() as connection:
         vault.database.take_turn(connection, TURN)
-        missing = _without_keys(vault, needed)
+        closed = find_before(connection, max(needed) + _DAY)
+        missing = [day for day in _without_keys(vault, needed) if day not in closed]
         in_use = _find_in_use(connection, missing)
         vault.keyring.make((day for day in missing if day not in in_use), now)
     return tuple(sorted(in_use))

@@ -45,6 +45,7 @@ STEPS: Final[tuple[Step, ...]] = (
             "DROP INDEX recordings_by_end",
             "CREATE INDEX recordings_by_end ON recordings (kept_through, held_through, bytes)",
             tables.registers.create,
+            tables.closed_dates.create,
             f"CREATE INDEX entries_of_erasures ON entries (recording_id, kind) WHERE {tables.tells_of_erasures}",
         ),
     ),

@@ -1,7 +1,6 @@
 """What rows follow from which objects: one entry for each kind of object, for rebuild and comparison alike.
 
-The objects below a kind's folder belong to subjects, such as one recording; a subject has one or more versions, each an
-object that says all about it. A new kind of object is one more entry of `KINDS`.
+The objects below a kind's folder belong to subjects, such as one recording, each with one or more versions.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -24,6 +23,7 @@ from kelarec.domain.staff_change import StaffChange
 from kelarec.errors import IntegrityError, KeyUnavailableError, ObjectNotFoundError
 from kelarec.storage import catalog_tables as tables
 from kelarec.storage import disclosures, holds, registers, requests, review_queue, staff_directory
+from kelarec.storage.envelopes import read_key_id
 from kelarec.storage.json_form import from_json
 from kelarec.storage.recordings import Recordings, WrittenRecord, hold_subject, to_date, to_row
 from kelarec.storage.requests import RequestRecord, WrittenRequest
@@ -35,7 +35,7 @@ Row = Mapping[str, object]
 
 @frozen
 class Version:
-    """One object, opened: what it says of its subject, and the rows that follow from it.
+    """One object, opened: all it says of its subject, and the rows that follow from it.
 
     Attributes:
         path: Of the object.
@@ -201,16 +201,19 @@ def _read_hold(vault: Vault, subject: Subject, path: str, envelope: bytes) -> Co
     """Read a hold and its wraps.
 
     If all its recordings have wraps it was placed; if none of these opens though the date lives, it was released. Else
-    it is an intent that waits to be completed. Whatever opens keeps its recording.
+    it is an intent that waits to be completed. Whatever opens keeps its recording. Only wraps under the review date of
+    this very version count: a review leaves others beside them for a while. One with fewer wraps is less careful.
     """
     hold = from_json(vault.open_envelope(vault.subject("hold", subject.name), envelope), Hold)
     if str(hold.id) != subject.name:
         raise IntegrityError(f"The object {path} holds another hold.")
     wrapped, held, damaged = set(), [], []
     for recording_id, wrap_path in _iter_wraps(vault, subject, hold):
-        wrapped.add(recording_id)
         try:
             wrap = vault.objects.read(wrap_path)
+            if read_key_id(wrap) not in {hold.review_on.isoformat(), None}:
+                continue
+            wrapped.add(recording_id)
             vault.open_envelope(hold_subject(vault, hold.id, recording_id), wrap)
         except (KeyUnavailableError, ObjectNotFoundError):  # erased, released, or just removed
             continue
@@ -222,7 +225,12 @@ def _read_hold(vault: Vault, subject: Subject, path: str, envelope: bytes) -> Co
     if wrapped == set(hold.recording_ids):
         state = HoldState.PLACED if held or damaged else HoldState.RELEASED
     row = holds.to_row(hold, state, path, envelope)
-    return Contents(caution=0, rows={"holds": (row,), "held_recordings": tuple(held)}, damaged=tuple(damaged))
+    return Contents(
+        caution=len(held) + len(damaged),
+        rows={"holds": (row,), "held_recordings": tuple(held)},
+        revision=hold.revision,
+        damaged=tuple(damaged),
+    )
 
 
 def _iter_wraps(vault: Vault, subject: Subject, hold: Hold) -> Iterator[tuple[UUID, str]]:

@@ -43,8 +43,8 @@ from kelarec.storage.tokens import token_range
 from kelarec.storage.vault import Vault
 
 _Reader = TypeVar("_Reader", bound=SealedReader)
-_FOLDER: Final = "recordings"
 _SIZE: Final = "bytes"
+FOLDER: Final = "recordings"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ROWS: Final = tables.recordings.c
 _INSERT: Final = insert(tables.recordings)
@@ -128,8 +128,12 @@ class Recordings:
         self._vault = vault
 
     def new_data_key(self, recording_id: UUID, kept_through: date) -> DataKey:
-        """Make a recording's data key, wrapped under the key of its last day kept."""
-        self._vault.keyring.get_or_make(kept_through, self._vault.now())
+        """Make a recording's data key, wrapped under the key of its last day kept.
+
+        Raises:
+            DateClosedError: That date is being ended, or has ended.
+        """
+        self._vault.require_keys(kept_through)
         return make_data_key(
             self._vault.keyring, kept_through.isoformat(), self._subject(recording_id), self._vault.randomness
         )
@@ -391,4 +395,4 @@ def _clear_columns(record: Record) -> dict[str, object]:
 
 def recording_folder(recording_id: UUID, recorded_on: date) -> str:
     """Return where the objects of a recording lie."""
-    return f"{_FOLDER}/{recorded_on.isoformat()}/{recording_id}"
+    return f"{FOLDER}/{recorded_on.isoformat()}/{recording_id}"

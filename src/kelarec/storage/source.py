@@ -13,6 +13,7 @@ from attrs import field, frozen
 from kelarec.domain.staff import Directory
 from kelarec.errors import ArchiveExistsError, CatalogError, ClockError
 from kelarec.storage.apart import require_places_apart
+from kelarec.storage.clocks import Clock
 from kelarec.storage.description import read_description
 from kelarec.storage.engine import POSTGRESQL, Database, find_sqlite_file, open_memory_database
 from kelarec.storage.key_place import (
@@ -30,7 +31,7 @@ from kelarec.storage.places import Place
 from kelarec.storage.residency import NOTHING_DECLARED, Declarations, require_resident
 from kelarec.storage.roots import RootKey, Secrets, load_root_key
 from kelarec.storage.spool_place import OWNER_FILE, FolderSpoolPlace, SpoolPlace
-from kelarec.storage.vault import Clock, Vault
+from kelarec.storage.vault import Vault
 from kelarec.storage.wrapping import Randomness
 
 

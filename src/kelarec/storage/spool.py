@@ -21,6 +21,7 @@ from weakref import WeakSet
 from cryptography.cobblestone import Cobblestone256Encryptor
 
 from kelarec.errors import ClosedError, SpoolError, SpoolFullError
+from kelarec.storage.clocks import Clock
 from kelarec.storage.segments import Segments, is_no_space, segment_name
 from kelarec.storage.spool_files import SpoolFiles
 from kelarec.storage.spool_frames import (
@@ -34,7 +35,6 @@ from kelarec.storage.spool_frames import (
 )
 from kelarec.storage.spool_reading import SpoolReader, iter_messages
 from kelarec.storage.spooled_take import SpooledPart, SpooledTake
-from kelarec.storage.vault import Clock
 
 GROUP_SECONDS: Final = 0.4
 MOST_UNSYNCED: Final = 128 * 1024 * 1024

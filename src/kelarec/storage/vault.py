@@ -1,6 +1,5 @@
 """The vault: the objects, keys and catalog of one archive, and the clock and randomness they work with."""
 
-from collections.abc import Callable
 from datetime import date, datetime
 from typing import Final
 from uuid import UUID
@@ -10,6 +9,8 @@ from attrs import Factory, field, frozen
 from kelarec.domain.instants import to_utc
 from kelarec.domain.staff import Directory
 from kelarec.domain.uuid7 import RANDOM_BYTES, uuid7
+from kelarec.storage.clocks import Clock
+from kelarec.storage.closed_dates import require_not_closed
 from kelarec.storage.engine import Database
 from kelarec.storage.envelopes import Subject, make_data_key, open_document, seal_document
 from kelarec.storage.keyring import STANDING, Keyring
@@ -17,7 +18,6 @@ from kelarec.storage.objects import ObjectPlace
 from kelarec.storage.tokens import IndexKeys
 from kelarec.storage.wrapping import Randomness
 
-Clock = Callable[[], datetime]
 _PIECES_WITH_REVISION: Final = 3
 
 
@@ -77,11 +77,24 @@ class Vault:
 
         Raises:
             KeyUnavailableError: The date is over.
+            DateClosedError: The date is being ended, or has ended.
             ObjectExistsError: There is an object of that name.
             StorageError: The medium refuses.
         """
-        self.keyring.get_or_make(day, self.now())
+        self.require_keys(day)
         return self._write(path, day.isoformat(), subject, content)
+
+    def require_keys(self, day: date) -> None:
+        """See to it that a date has keys, made now if nobody made them ahead; never under a transaction of the caller.
+
+        Raises:
+            KeyUnavailableError: There are none and the date is over.
+            DateClosedError: There are none since the date was ended: none are ever made again.
+        """
+        if not self.keyring.has(day):
+            with self.database.begin() as connection:
+                require_not_closed(connection, [day])
+            self.keyring.get_or_make(day, self.now())
 
     def _write(self, path: str, key_id: str, subject: Subject, content: bytes) -> bytes:
         data_key = make_data_key(self.keyring, key_id, subject, self.randomness)

@@ -21,7 +21,7 @@ from kelarec.domain.notice_facts import (
     Validity,
 )
 from kelarec.domain.register import ARTICLE_6, Category, Channel, Purpose, Rank, Register, Role
-from kelarec.domain.retention import LONGEST_YEARS, RetentionPolicy
+from kelarec.domain.retention import LONGEST_YEARS, KindRetention, RetentionPolicy
 from kelarec.domain.staff_acts import Act
 
 _VERSIONS = st.dates(date(2018, 5, 25), date(2040, 12, 31))
@@ -170,6 +170,10 @@ def registers(draw: st.DrawFn) -> Register:
         ),
         "processing_countries": draw(st.lists(st.sampled_from(sorted(EEA)), max_size=3, unique=True)),
         "retention": RetentionPolicy(draw(st.integers(1, LONGEST_YEARS))),
+        "kind_retention": [
+            KindRetention(kind=kind, years=draw(st.integers(1, LONGEST_YEARS)))
+            for kind in draw(st.lists(st.sampled_from(Kind), max_size=2, unique=True))
+        ],
         "retention_starts": draw(st.none() | labels()),
         "log_retention": RetentionPolicy(draw(st.integers(1, LONGEST_YEARS))),
         "protection": draw(st.lists(labels(), min_size=1, max_size=3)),

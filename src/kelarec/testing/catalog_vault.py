@@ -11,13 +11,14 @@ from kelarec.domain.contact import Contact
 from kelarec.domain.recording import Part, Recording, RecordingDetails
 from kelarec.domain.retention import RetentionPolicy
 from kelarec.storage import catalog_tables as tables
+from kelarec.storage.clocks import Clock
 from kelarec.storage.engine import Database
 from kelarec.storage.keyring import Keyring
 from kelarec.storage.objects import MemoryObjects
 from kelarec.storage.recordings import OpenedRecord, Record, Recordings, WrittenRecord
 from kelarec.storage.roots import LocalRootKey
 from kelarec.storage.search import Search, Searcher
-from kelarec.storage.vault import Clock, Vault
+from kelarec.storage.vault import Vault
 from kelarec.storage.wrapping import KEY_BYTES
 from kelarec.testing.builders import make_contact
 

@@ -8,6 +8,27 @@ from kelarec.domain.instants import to_utc
 USUAL_START: Final = datetime(2026, 3, 5, 8, 0, tzinfo=UTC)
 
 
+class ManyClocks:
+    """This machine's clock and others, each moved by hand: give it to an archive as ``clock=``.
+
+    Args:
+        own: This machine's.
+        others: By the names by which errors call them.
+    """
+
+    def __init__(self, own: "MovableClock", **others: "MovableClock") -> None:
+        self.own = own
+        self.others = others
+
+    def __call__(self) -> datetime:
+        """Return the present by this machine's clock."""
+        return self.own()
+
+    def ask_others(self, database: object, objects: object, probe: str) -> dict[str, datetime]:  # noqa: ARG002
+        """Return the present by the others."""
+        return {name: clock() for name, clock in self.others.items()}
+
+
 class MovableClock:
     """Give it to an archive as ``clock=`` and move it by hand.
 

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
+from datetime import datetime
 from enum import Enum
 from typing import TypeVar
 
@@ -137,6 +138,10 @@ class FaultyRequests:
         """See `Requests.get_size`."""
         return self._faults.run("get_size", lambda: self._inner.get_size(path))
 
+    def get_modified_at(self, path: str) -> datetime:
+        """See `Requests.get_modified_at`."""
+        return self._faults.run("get_modified_at", lambda: self._inner.get_modified_at(path))
+
     def iter_pages(self, below: str) -> Iterator[Page]:
         """See `Requests.iter_pages`."""
         for page in self._inner.iter_pages(below):
@@ -193,6 +198,14 @@ class FaultyObjects(OneByOne):
     def iter_paths(self, below: str = "") -> Iterator[str]:
         """See `ObjectPlace.iter_paths`."""
         return iter(self._run("iter_paths", lambda: list(self._inner.iter_paths(below))))
+
+    def iter_sizes(self, below: str = "") -> Iterator[tuple[str, int]]:
+        """See `ObjectPlace.iter_sizes`."""
+        return iter(self._run("iter_sizes", lambda: list(self._inner.iter_sizes(below))))
+
+    def read_clock(self, path: str) -> datetime | None:
+        """See `ObjectPlace.read_clock`."""
+        return self._run("read_clock", lambda: self._inner.read_clock(path))
 
     def replace(self, path: str, content: bytes) -> None:
         """See `ObjectPlace.replace`."""

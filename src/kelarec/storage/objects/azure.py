@@ -3,6 +3,7 @@
 import base64
 import io
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
 from adlfs import AzureBlobFileSystem
@@ -140,27 +141,32 @@ class AzureRequests:
         """See `Requests.get_size`."""
         return int(self._ask(lambda: self._blob(path).get_blob_properties(**self._once)).size)
 
+    def get_modified_at(self, path: str) -> datetime:
+        """See `Requests.get_modified_at`."""
+        modified_at: datetime = self._ask(lambda: self._blob(path).get_blob_properties(**self._once)).last_modified
+        return modified_at
+
     def iter_pages(self, below: str) -> Iterator[Page]:
         """See `Requests.iter_pages`."""
         start = self._prefix + (f"{below}/" if below else "")
         token: str | None = None
         is_over = False
 
-        def ask() -> list[str]:
+        def ask() -> list[tuple[str, int]]:
             nonlocal token, is_over
 
-            async def page() -> list[str]:
+            async def page() -> list[tuple[str, int]]:
                 nonlocal token, is_over
-                pages = self._container.list_blob_names(name_starts_with=start, **self._once).by_page(token)
+                pages = self._container.list_blobs(name_starts_with=start, **self._once).by_page(token)
                 try:
-                    names = [name async for name in await anext(pages)]
+                    found = [(each.name, int(each.size)) async for each in await anext(pages)]
                 except StopAsyncIteration:
-                    names = []
+                    found = []
                 token = pages.continuation_token
                 is_over = not token
-                return names
+                return found
 
-            return [name[len(self._prefix) :] for name in self._ask(page)]
+            return [(name[len(self._prefix) :], size) for name, size in self._ask(page)]
 
         while not is_over:
             yield ask

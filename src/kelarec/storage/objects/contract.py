@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from typing import Final, Protocol, TypeVar
 
 from kelarec.errors import ObjectExistsError
@@ -68,6 +69,21 @@ class ObjectPlace(Protocol):
 
     def iter_paths(self, below: str = "") -> Iterator[str]:
         """Go through the paths of all objects below a folder, in order; none if there is no such folder."""
+        ...
+
+    def iter_sizes(self, below: str = "") -> Iterator[tuple[str, int]]:
+        """Go through the paths of all objects below a folder, in order, each with its size in bytes."""
+        ...
+
+    def read_clock(self, path: str) -> datetime | None:
+        """Return the time by the place's own clock, UTC; None if it has none of its own.
+
+        Args:
+            path: Of no object: one is written there for the time it gets, and removed again.
+
+        Raises:
+            StorageError: The medium refuses.
+        """
         ...
 
     def replace(self, path: str, content: bytes) -> None:
@@ -138,6 +154,14 @@ class OneByOne:
     def replace_many(self: ObjectPlace, objects: Mapping[str, bytes]) -> None:
         """See `ObjectPlace.replace_many`."""
         deque(run_ahead(lambda path: self.replace(path, objects[path]), objects, None), maxlen=0)
+
+    def iter_sizes(self: ObjectPlace, below: str = "") -> Iterator[tuple[str, int]]:
+        """See `ObjectPlace.iter_sizes`."""
+        yield from ((path, self.get_size(path)) for path in self.iter_paths(below))
+
+    def read_clock(self, path: str) -> datetime | None:  # noqa: ARG002  what has no clock writes nothing
+        """See `ObjectPlace.read_clock`."""
+        return None
 
     def delete_unfinished(self, prefix: str) -> None:
         """See `ObjectPlace.delete_unfinished`: where objects appear whole, nothing is left."""

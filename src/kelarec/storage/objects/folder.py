@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -126,8 +127,31 @@ class FolderObjects(LocalObjects):
                 f"The object {path} cannot be deleted: {error.strerror}.", advice="Make the place writable."
             ) from error
 
+    def iter_sizes(self, below: str = "") -> Iterator[tuple[str, int]]:
+        """See `ObjectPlace.iter_sizes`."""
+        start = self._full(below) if below else self._root
+        yield from ((path[len(self._root) + 1 :], size) for path, size in _walk(start))
+
+    def read_clock(self, path: str) -> datetime:
+        """See `ObjectPlace.read_clock`; of a folder on this machine's own disk that is this machine's clock."""
+        unfinished = _beside(self._full(path))
+        with _named(path):
+            try:
+                descriptor = _open_new(unfinished, path)
+                try:
+                    os.write(descriptor, b"?")
+                    modified = os.fstat(descriptor).st_mtime_ns
+                finally:
+                    os.close(descriptor)
+            finally:
+                Path(unfinished).unlink(missing_ok=True)
+        self._remove_empty_folders(Path(unfinished).parent)
+        return datetime.fromtimestamp(modified / 1e9, UTC)
+
     def delete_unfinished(self, prefix: str) -> None:
         """See `ObjectPlace.delete_unfinished`."""
+        if prefix.endswith("/") and not os.path.isdir(self._full(prefix)):  # noqa: PTH112  a Path costs more
+            return
         start = self._folder / prefix
         with _named(prefix):
             beside = [] if prefix.endswith("/") else [(start.parent, start.name)]
@@ -147,6 +171,23 @@ class FolderObjects(LocalObjects):
             except OSError:  # not empty, or another process was quicker
                 return
             folder = folder.parent
+
+
+def _walk(folder: str) -> Iterator[tuple[str, int]]:
+    """Go through the files below a folder in the order of their paths: a folder counts as its name and a slash."""
+    try:
+        with os.scandir(folder) as entries:
+            found = sorted((f"{each.name}/" if each.is_dir() else each.name, each) for each in entries)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for name, each in found:
+        if name.endswith("/"):
+            yield from _walk(each.path)
+        elif not name.endswith(UNFINISHED):
+            try:
+                yield each.path, each.stat().st_size
+            except FileNotFoundError:  # removed meanwhile
+                continue
 
 
 def _beside(final: str) -> str:

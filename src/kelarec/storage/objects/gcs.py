@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
@@ -139,18 +140,24 @@ class GoogleRequests:
         """See `Requests.get_size`."""
         return int(json.loads(self._ask("GET", self._url(path), {"fields": "size"}).content)["size"])
 
+    def get_modified_at(self, path: str) -> datetime:
+        """See `Requests.get_modified_at`."""
+        return datetime.fromisoformat(
+            json.loads(self._ask("GET", self._url(path), {"fields": "updated"}).content)["updated"]
+        )
+
     def iter_pages(self, below: str) -> Iterator[Page]:
         """See `Requests.iter_pages`."""
         start = self._prefix + (f"{below}/" if below else "")
         following: dict[str, str] | None = {}
 
-        def ask() -> list[str]:
+        def ask() -> list[tuple[str, int]]:
             nonlocal following
-            query = {"prefix": start, "fields": "items(name),nextPageToken", **(following or {})}
+            query = {"prefix": start, "fields": "items(name,size),nextPageToken", **(following or {})}
             answer = json.loads(self._ask("GET", self._url(), query).content)
             token = answer.get("nextPageToken")
             following = {"pageToken": token} if token else None
-            return [each["name"][len(self._prefix) :] for each in answer.get("items", ())]
+            return [(each["name"][len(self._prefix) :], int(each["size"])) for each in answer.get("items", ())]
 
         while following is not None:
             yield ask

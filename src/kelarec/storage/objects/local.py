@@ -47,12 +47,18 @@ class LocalObjects(OneByOne):
 
     def iter_paths(self, below: str = "") -> Iterator[str]:
         """See `ObjectPlace.iter_paths`."""
+        yield from self._find(below, detail=False)
+
+    def iter_sizes(self, below: str = "") -> Iterator[tuple[str, int]]:
+        """See `ObjectPlace.iter_sizes`."""
+        found = self._find(below, detail=True)
+        yield from ((path, int(facts["size"])) for path, facts in found.items())
+
+    def _find(self, below: str, *, detail: bool) -> dict[str, Any]:
         start = self._full(below) if below else self._root
         try:
-            found = self._filesystem.find(start)
+            found = self._filesystem.find(start, detail=detail)
         except FileNotFoundError:
-            return
-        for path in sorted(found):
-            relative = path[len(self._root) + 1 :]
-            if not relative.endswith(UNFINISHED):
-                yield relative
+            return {}
+        relative = ((path[len(self._root) + 1 :], path) for path in sorted(found))
+        return {name: found[path] if detail else None for name, path in relative if not name.endswith(UNFINISHED)}

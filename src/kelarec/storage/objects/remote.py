@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
+from datetime import UTC, datetime
 from itertools import islice
 from typing import TypeVar
 
@@ -83,8 +84,23 @@ class RemoteObjects(OneByOne):
 
     def iter_paths(self, below: str = "") -> Iterator[str]:
         """See `ObjectPlace.iter_paths`."""
+        yield from (path for path, _ in self.iter_sizes(below))
+
+    def iter_sizes(self, below: str = "") -> Iterator[tuple[str, int]]:
+        """See `ObjectPlace.iter_sizes`."""
         for page in self._requests.iter_pages(below):
             yield from self._ask("The place cannot be listed", page) or ()
+
+    def read_clock(self, path: str) -> datetime:
+        """See `ObjectPlace.read_clock`."""
+        self.replace(path, b"?")
+        try:
+            told = self._ask("The place's clock cannot be read", lambda: self._requests.get_modified_at(path))
+        finally:
+            self.delete(path)
+        if told is None:
+            raise UnreachableError("The place does not tell its time.")
+        return told.astimezone(UTC)
 
     def replace(self, path: str, content: bytes) -> None:
         """See `ObjectPlace.replace`."""

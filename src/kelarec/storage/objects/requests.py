@@ -1,6 +1,7 @@
 """What a remote backend can do in one request each; everything that makes it an object place is built on that once."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import Final, Protocol
 
 from attrs import field, frozen
@@ -78,8 +79,12 @@ class Requests(Protocol):
         """Return the size of an object in bytes."""
         ...
 
+    def get_modified_at(self, path: str) -> datetime:
+        """Return when an object was written, by the store's clock."""
+        ...
+
     def iter_pages(self, below: str) -> Iterator["Page"]:
-        """Go through the paths below a folder, in order; each page is a request of its own."""
+        """Go through the paths and sizes below a folder, in order; each page is a request of its own."""
         ...
 
     def delete(self, paths: Sequence[str]) -> None:
@@ -98,7 +103,7 @@ class Requests(Protocol):
 class Page(Protocol):
     """A page of a listing that is still to be asked for."""
 
-    def __call__(self) -> Sequence[str]:
+    def __call__(self) -> Sequence[tuple[str, int]]:
         """Ask for it; asking again gives the same page."""
         ...
 

@@ -1,6 +1,7 @@
 """Objects in a bucket of Amazon S3 or of a server that speaks its protocol, through s3fs."""
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final, TypeVar
 
 import aiohttp
@@ -117,17 +118,22 @@ class S3Requests:
         """See `Requests.get_size`."""
         return int(self._call("head_object", path)["ContentLength"])
 
+    def get_modified_at(self, path: str) -> datetime:
+        """See `Requests.get_modified_at`."""
+        modified_at: datetime = self._call("head_object", path)["LastModified"]
+        return modified_at
+
     def iter_pages(self, below: str) -> Iterator[Page]:
         """See `Requests.iter_pages`."""
         start = self._prefix + (f"{below}/" if below else "")
         following: dict[str, str] | None = {}
 
-        def ask() -> list[str]:
+        def ask() -> list[tuple[str, int]]:
             nonlocal following
             answer = self._ask(lambda s3: s3.list_objects_v2(Bucket=self._bucket, Prefix=start, **(following or {})))
             token = answer.get("NextContinuationToken")
             following = {"ContinuationToken": token} if answer.get("IsTruncated") and token else None
-            return [each["Key"][len(self._prefix) :] for each in answer.get("Contents", ())]
+            return [(each["Key"][len(self._prefix) :], int(each["Size"])) for each in answer.get("Contents", ())]
 
         while following is not None:
             yield ask

@@ -6,6 +6,7 @@ import stat
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -170,29 +171,37 @@ class SftpRequests:
             raise not_there(path)
         return int(found.st_size or 0)
 
+    def get_modified_at(self, path: str) -> datetime:
+        """See `Requests.get_modified_at`."""
+        found = self._on_server(lambda sftp: sftp.stat(self._full(path)))
+        return datetime.fromtimestamp(found.st_mtime or 0, UTC)
+
     def iter_pages(self, below: str) -> Iterator[Page]:
         """See `Requests.iter_pages`; each folder is a request."""
-        found: list[tuple[str, bool]] = []
+        found: list[tuple[str, int | None]] = []
 
-        def ask() -> tuple[str, ...]:
+        def ask() -> tuple[tuple[str, int], ...]:
             found[:] = self._on_server(lambda sftp: self._list(sftp, below))
             return ()
 
         yield ask
-        for name, is_folder in found:
+        for name, size in found:
             path = f"{below}/{name}" if below else name
-            if is_folder:
+            if size is None:
                 yield from self.iter_pages(path)
             elif not name.endswith(UNFINISHED):
-                yield partial(_only, path)
+                yield partial(_only, path, size)
 
-    def _list(self, sftp: paramiko.SFTPClient, below: str) -> list[tuple[str, bool]]:
+    def _list(self, sftp: paramiko.SFTPClient, below: str) -> list[tuple[str, int | None]]:
+        """Return what is in a folder: files with their size, folders with none."""
         try:
             found = sftp.listdir_attr(self._full(below) if below else self._folder or "/")
         except FileNotFoundError:
             return []
-        entries = [(each.filename, stat.S_ISDIR(each.st_mode or 0)) for each in found]
-        return sorted(entries, key=lambda entry: f"{entry[0]}/" if entry[1] else entry[0])
+        entries = [
+            (each.filename, None if stat.S_ISDIR(each.st_mode or 0) else int(each.st_size or 0)) for each in found
+        ]
+        return sorted(entries, key=lambda entry: f"{entry[0]}/" if entry[1] is None else entry[0])
 
     def delete(self, paths: Sequence[str]) -> None:
         """See `Requests.delete`."""
@@ -318,5 +327,5 @@ class SftpRequests:
             self._idle.append(connection)
 
 
-def _only(path: str) -> tuple[str, ...]:
-    return (path,)
+def _only(path: str, size: int) -> tuple[tuple[str, int], ...]:
+    return ((path, size),)

@@ -89,8 +89,9 @@ class CatalogHoldsSuite(OnCatalog):
         opened = open_one(vault, recording.id)
         holds = Holds(vault, Recordings(vault))
         hold = make_hold(vault, recording)
+        intended = holds.write(hold)
         with vault.database.begin() as connection:
-            holds.intend(connection, holds.write(hold))
+            holds.intend(connection, intended)
         wraps = [holds.wrap(hold, opened)]
         with vault.database.begin() as connection:
             Recordings(vault).delete_rows(connection, recording.kept_through)

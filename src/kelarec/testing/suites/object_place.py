@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from threading import Barrier
 from typing import ClassVar, Final
 
@@ -135,6 +136,23 @@ class ObjectPlaceSuite:
         assert list(place.iter_paths("a")) == ["a/1/w", "a/1/x", "a/10/x"]
         assert list(place.iter_paths("a/1")) == ["a/1/w", "a/1/x"]
         assert list(place.iter_paths("nowhere")) == []
+
+    def test_sizes_come_with_the_paths(self, place: ObjectPlace) -> None:
+        """A listing tells of each object how long it is, without asking for each."""
+        for number in range(4):
+            place.write(f"sized/{number % 2}/{number}", [b"x" * number])
+        expected = [("sized/0/0", 0), ("sized/0/2", 2), ("sized/1/1", 1), ("sized/1/3", 3)]
+        assert list(place.iter_sizes("sized")) == expected
+        assert list(place.iter_sizes("sized/1")) == expected[2:]
+        assert list(place.iter_sizes("nowhere")) == []
+
+    def test_the_clock_is_the_places_own(self, place: ObjectPlace) -> None:
+        """A place that has a clock tells its time, and nothing stays of the object that was written to ask it."""
+        before = set(place.iter_paths())
+        told = place.read_clock("clock/asked")
+        now = datetime.now(UTC)  # noqa: TID251  a real server's clock is compared with the real one
+        assert told is None or abs(told - now) < timedelta(seconds=60)
+        assert set(place.iter_paths()) == before
 
     def test_deleting_is_for_good_and_no_error_twice(self, place: ObjectPlace) -> None:
         """What was deleted is gone, deleting it again is no error, and its name is free."""
