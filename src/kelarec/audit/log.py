@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, func, insert, select, text, union_all
+from sqlalchemy import Connection, Select, func, insert, select
 
 from kelarec.audit import succession
 from kelarec.audit.background import Background
@@ -16,7 +16,7 @@ from kelarec.audit.consultations import CONSULTING
 from kelarec.audit.entries import Entry, EntryKind
 from kelarec.audit.integrator import Integrator, TreeHead, Witness
 from kelarec.audit.leaf import commit
-from kelarec.audit.log_rows import HALVES, LOG, OLDEST_FIRST, entry_context, open_entry, select_entries
+from kelarec.audit.log_rows import DEAD_KEYS, LOG, OLDEST_FIRST, entry_context, open_entry, select_entries
 from kelarec.audit.newest import find_newest_leaf, find_newest_row
 from kelarec.domain.instants import helsinki_date, to_utc
 from kelarec.domain.people import Actor, System
@@ -390,11 +390,9 @@ class AuditLog:
 
     def get_rows_of_dead_keys(self, since: datetime) -> Sequence[Any]:
         """Return the rows of entries since an instant that tell of destroyed keys or leaves, for `open_payload`."""
-        holds = (tables.tells_of_dead_keys, "at >= :since", "actor != ''")
         at = {"since": microseconds(to_utc(since))}
-        wanted = union_all(*(half.where(*map(text, holds)) for half in HALVES)).order_by("is_waiting", "place")
         with self._vault.database.begin() as connection:
-            return connection.execute(wanted, at).mappings().all()
+            return connection.execute(DEAD_KEYS, at).mappings().all()
 
     def open_payload(self, row: Any) -> Entry:  # noqa: ANN401  a mapping of the driver's types
         """Return the entry of a row of the catalog; see `open_entry`."""

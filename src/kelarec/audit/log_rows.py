@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Select, literal, select, union_all
+from sqlalchemy import Select, literal, select, text, union_all
 
 from kelarec.audit.entries import Entry
 from kelarec.audit.leaf import open_commitment
@@ -28,6 +28,10 @@ HALVES: Final = tuple(
 )
 LOG: Final = union_all(*HALVES).subquery("log")
 OLDEST_FIRST: Final = (LOG.c.is_waiting, LOG.c.place)
+_OF_DEAD_KEYS: Final = (tables.tells_of_dead_keys, "at >= :since", "actor != ''")
+DEAD_KEYS: Final = union_all(*(half.where(*map(text, _OF_DEAD_KEYS)) for half in HALVES)).order_by(
+    "is_waiting", "place"
+)
 
 
 def open_entry(vault: Vault, row: Any) -> Entry:  # noqa: ANN401  a mapping of the driver's types

@@ -149,7 +149,19 @@ def read_registers(vault: Vault, name: str) -> RegisterVersions:
     """
     with vault.database.begin() as connection:
         rows = [dict(row) for row in connection.execute(_ROWS).mappings()]
-    return _read_rows(vault, rows, name)
+    return _read_rows(vault, rows, name) if rows else _fill_rows(vault, name)
+
+
+def _fill_rows(vault: Vault, name: str) -> RegisterVersions:
+    """Make the rows, which catalogs of schema 1 did not have, of the versions that the objects hold."""
+    kept = _list_kept(vault)
+    versions = _read_rows(vault, kept, name)
+    with vault.database.begin() as connection:
+        vault.database.take_turn(connection, _TURN)
+        if connection.execute(_ROWS).first() is None:
+            for register, row in zip(versions, kept, strict=True):
+                connection.execute(insert(tables.registers), to_row(register, row["path"], row["register"]))
+    return versions
 
 
 def read_kept_registers(vault: Vault, name: str) -> RegisterVersions:
@@ -158,10 +170,13 @@ def read_kept_registers(vault: Vault, name: str) -> RegisterVersions:
     Raises:
         IntegrityError: There is none, one was altered, or one bears another name.
     """
+    return _read_rows(vault, _list_kept(vault), name)
+
+
+def _list_kept(vault: Vault) -> list[dict[str, Any]]:
     paths = sorted(vault.objects.iter_paths(_FOLDER))
     newest = [list(group)[-1] for _, group in groupby(paths, lambda path: path.split("/")[1])]
-    rows = [{"version": path.split("/")[1], "register": vault.objects.read(path)} for path in newest]
-    return _read_rows(vault, rows, name)
+    return [{"version": path.split("/")[1], "path": path, "register": vault.objects.read(path)} for path in newest]
 
 
 def _read_rows(vault: Vault, rows: Sequence[Mapping[str, Any]], name: str) -> RegisterVersions:
