@@ -13,7 +13,7 @@ from kelarec import Archive, Kind, Place, Register, StaffId, Sweeper, System
 from kelarec.audit.entries import EntryKind
 from kelarec.domain.instants import end_of, helsinki_date
 from kelarec.domain.retention import KindRetention, RetentionPolicy
-from kelarec.errors import DateClosedError, DeniedError, ExpiredError, StorageError
+from kelarec.errors import ClosedError, DateClosedError, DeniedError, ExpiredError, InvalidValueError, StorageError
 from kelarec.retention import clearing
 from kelarec.retention.results import SweepProgress, Swept
 from kelarec.retention.sweep_task import SweepTask
@@ -178,6 +178,22 @@ def test_a_task_sweeps_until_it_is_stopped(kelarec_archive: Archive, kelarec_clo
     started = kelarec_archive.retention.start(by=SWEEPER)
     started.stop()
     assert started.error is None
+
+
+@pytest.mark.parametrize("pause", [timedelta(), timedelta(seconds=59), timedelta(days=1, seconds=1), -timedelta(1)])
+def test_a_pause_that_is_none_or_too_long_is_refused(kelarec_archive: Archive, pause: timedelta) -> None:
+    """Nobody sweeps without a pause, or so rarely that a date outlives its end by more than a day."""
+    with pytest.raises(InvalidValueError):
+        kelarec_archive.retention.start(by=SWEEPER, every=pause)
+
+
+def test_a_task_ends_with_its_archive(kelarec_archive: Archive) -> None:
+    """A task whose archive was closed sweeps no more, and says why."""
+    task = SweepTask(lambda: kelarec_archive.retention.sweep(by=SWEEPER), timedelta(seconds=0.01))
+    kelarec_archive.close()
+    task._thread.join(30)
+    assert not task._thread.is_alive()
+    assert isinstance(task.error, ClosedError)
 
 
 # The rule (done line 1) ----------------------------------------------------------------------------------------------

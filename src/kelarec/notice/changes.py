@@ -15,7 +15,7 @@ from kelarec.domain.notice_facts import ContactPoint, Disclosure, Label, Subject
 from kelarec.domain.notice_lint import find_lacks
 from kelarec.domain.register import Register
 from kelarec.domain.register_differences import Difference
-from kelarec.domain.retention import RetentionPolicy
+from kelarec.domain.retention import KindRetention, RetentionPolicy
 from kelarec.notice.wording import Wording, get_wording, to_language
 
 _HEADINGS: Final = {
@@ -94,6 +94,8 @@ def _describe_part(part: Any, words: Wording) -> str:  # noqa: ANN401, PLR0911  
             return _describe_validity(part, words)
         case RetentionPolicy():
             return words.years(part.years)
+        case KindRetention():
+            return f"{words.say(f'kinds.{part.kind}')}: {words.years(part.years)}"
         case Disclosure():
             return words.of(part.recipient)
         case ContactPoint():

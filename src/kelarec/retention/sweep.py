@@ -15,6 +15,7 @@ from kelarec.domain.hold import Hold
 from kelarec.domain.people import Actor
 from kelarec.domain.register import Register
 from kelarec.domain.staff_acts import Act
+from kelarec.errors import InvalidValueError
 from kelarec.retention.certificates import Certificates
 from kelarec.retention.due import MOST_DATES
 from kelarec.retention.erasing import Erasures
@@ -33,6 +34,7 @@ from kelarec.storage.vault import Vault
 __all__ = ["GRACE", "MOST_DATES", "Retention", "Swept", "SweptDate"]
 
 _A_MONTH: Final = timedelta(days=30)
+_A_MINUTE: Final = timedelta(minutes=1)
 _AN_HOUR: Final = timedelta(hours=1)
 
 
@@ -105,8 +107,13 @@ class Retention:
 
         Args:
             by: The system that sweeps.
-            every: How long to wait from the end of one sweep to the next.
+            every: How long to wait from the end of one sweep to the next; a minute to a day.
+
+        Raises:
+            InvalidValueError: The pause is shorter or longer.
         """
+        if isinstance(every, timedelta) and every < _A_MINUTE:
+            raise InvalidValueError("A pause between sweeps is a minute at least.", advice="Once an hour is plenty.")
         return SweepTask(lambda: self.sweep(by=by), every)
 
     def preview(self, register: Register, *, by: Actor) -> RetentionPreview:

@@ -88,8 +88,12 @@ class RemoteObjects(OneByOne):
 
     def iter_sizes(self, below: str = "") -> Iterator[tuple[str, int]]:
         """See `ObjectPlace.iter_sizes`."""
+        last = ""
         for page in self._requests.iter_pages(below):
-            yield from self._ask("The place cannot be listed", page) or ()
+            for path, size in self._ask("The place cannot be listed", page) or ():
+                if path != last:  # a server may show an object twice while it is being replaced
+                    yield path, size
+                last = path
 
     def read_clock(self, path: str) -> datetime:
         """See `ObjectPlace.read_clock`."""
