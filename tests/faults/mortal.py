@@ -94,4 +94,5 @@ def make_mortal(archive: Archive, life: Life) -> tuple[Retention, AuditLog]:
         database=cast("Any", MortalDatabase(vault.database, life)),
     )
     log = AuditLog(mortal, archive._registers)
+    log.abandon()  # a timer's thread would die of it after the sweep has, and tell nobody but pytest
     return Retention(mortal, log, archive._registers), log

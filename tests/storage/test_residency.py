@@ -5,10 +5,10 @@ S3 is asked as in earnest: the real client, the real host names, and moto behind
 
 from collections.abc import Callable, Iterator
 from typing import Any, Final
-from urllib.request import Request, urlopen
 
 import boto3
 import pytest
+import requests
 from hypothesis import given
 from hypothesis import strategies as st
 from moto.server import ThreadedMotoServer
@@ -38,8 +38,7 @@ def moto() -> Iterator[str]:
     server.start()
     url = "http://{}:{}".format(*server.get_host_and_port())
     try:
-        reset = Request(f"{url}/moto-api/reset", method="POST")  # what other tests of this process have left in it
-        urlopen(reset).close()  # noqa: S310  on this machine
+        requests.post(f"{url}/moto-api/reset", timeout=30)  # what other tests of this process have left in it
         for region in ("eu-west-2", "eu-central-2", "eu-north-1", "eu-west-1", "us-east-1"):
             s3 = connect(url, region)
             where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}

@@ -112,7 +112,7 @@ class Retention:
         Raises:
             InvalidValueError: The pause is shorter or longer.
         """
-        if isinstance(every, timedelta) and every < _A_MINUTE:
+        if every < _A_MINUTE:
             raise InvalidValueError("A pause between sweeps is a minute at least.", advice="Once an hour is plenty.")
         return SweepTask(lambda: self.sweep(by=by), every)
 
