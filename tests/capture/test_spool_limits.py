@@ -208,6 +208,7 @@ def test_a_full_small_disk_is_told_and_survived(
         objects=Place(disk.objects, "FI"),
         keys=Place(disk.keys, "FI"),
         root_key=f"keyfile:{disk.root_key}",
+        catalog=disk.catalog_place,
         spool=Place(small_disk / "spool", "FI"),
         clock=disk.clock,
     )

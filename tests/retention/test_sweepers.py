@@ -189,8 +189,17 @@ def test_a_pause_that_is_none_or_too_long_is_refused(kelarec_archive: Archive, p
 
 def test_a_task_ends_with_its_archive(kelarec_archive: Archive) -> None:
     """A task whose archive was closed sweeps no more, and says why."""
-    task = SweepTask(lambda: kelarec_archive.retention.sweep(by=SWEEPER), timedelta(seconds=0.01))
+    begun, closed = threading.Event(), threading.Event()
+
+    def work() -> Swept:
+        begun.set()
+        closed.wait(30)
+        return kelarec_archive.retention.sweep(by=SWEEPER)
+
+    task = SweepTask(work, timedelta(seconds=0.01))
+    assert begun.wait(30)
     kelarec_archive.close()
+    closed.set()
     task._thread.join(30)
     assert not task._thread.is_alive()
     assert isinstance(task.error, ClosedError)
