@@ -46,6 +46,7 @@ PERSONS: Final = 40
 CALLS_OF_EACH: Final = 5
 TOKENS_OF_EACH: Final = 4
 BATCH: Final = 2000
+_CONTENT_BYTES: Final = 800_000
 LOOK_UPS: Final = 400
 ARCHIVE: Final = UUID("019cbd02-c000-7000-8000-000000000001")
 COLUMNS: Final = [column.name for column in tables.recordings.columns if column.name != "held_through"]
@@ -99,7 +100,7 @@ def make_filler(day: date, count: int, envelope: bytes) -> tuple[list[tuple[obje
         path = f"recordings/{at.date()}/{recording_id}/record-1-{os.urandom(12).hex()}"
         us, adviser = microseconds(at), f"adviser-{number % 500:03}"
         told = ("customer-call", "in", "national-service", us, us + 300_000_000, day.toordinal(), adviser, "kept", 1)
-        rows.append((recording_id.bytes, *told, path, envelope))
+        rows.append((recording_id.bytes, *told, path, envelope, _CONTENT_BYTES))
         found_by += [(prefix + os.urandom(12), recording_id.bytes) for _ in range(TOKENS_OF_EACH)]
     return rows, found_by
 
@@ -326,8 +327,8 @@ def bench_sqlite(folder: Path) -> None:
     settings = ("journal_mode=TRUNCATE", "synchronous=FULL", "secure_delete=ON", "foreign_keys=ON", "cache_size=-16384")
     for setting in settings:
         connection.execute(f"PRAGMA {setting}")
-    cache, page = (connection.execute(f"PRAGMA {each}").fetchone()[0] for each in ("cache_size", "page_size"))
-    print(f"SQLite {sqlite3.sqlite_version}, cache_size {cache} (negative: KiB), page {page} B")
+    cache = connection.execute("PRAGMA cache_size").fetchone()[0]
+    print(f"SQLite {sqlite3.sqlite_version}, cache_size {cache} (negative: KiB), pages as the library makes them")
     bench(database, Raw(connection, "?", "BEGIN IMMEDIATE"), lambda: path.stat().st_size)
     connection.close()
     database.close()
