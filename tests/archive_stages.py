@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-import pytest
 from attrs import field, frozen
 
 from kelarec import Archive, Place, Register, create_key_file, kela_register
@@ -125,18 +124,3 @@ def make_stage(backend: str, servers: Servers, folder: Path, catalog: Place) -> 
         return Stage(backend, objects, keys, no_credentials, folder, catalog)
     server = servers.get(backend)
     return Stage(backend, server.make_place(None), server.make_place(None), server.credentials, folder, catalog)
-
-
-@pytest.fixture(params=BACKENDS)
-def stage(request: pytest.FixtureRequest, servers: Servers, tmp_path: Path) -> Stage:
-    """Each backend in turn."""
-    on_postgresql = request.param == "postgresql"
-    url = request.getfixturevalue("postgres_url") if on_postgresql else f"sqlite://{tmp_path / 'catalog.sqlite'}"
-    return make_stage(request.param, servers, tmp_path, Place(url, "FI"))
-
-
-@pytest.fixture
-def stage_archive(stage: Stage) -> Iterator[Archive]:
-    """A new archive on each backend."""
-    with stage.create() as archive:
-        yield archive

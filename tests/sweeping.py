@@ -1,9 +1,11 @@
-"""One process that sweeps an archive on a server: the tests start several, stall one and kill one.
+"""One process that sweeps an archive on a server: of several that the tests start one stops and one dies in the middle.
 
 sweeping.py <configuration as JSON> <file that tells what was deleted>
 """
 
 import json
+import os
+import signal
 import sys
 from collections.abc import Iterable
 from concurrent.futures import Executor
@@ -14,6 +16,12 @@ from typing import Any
 from kelarec import Archive, Place, System
 from kelarec.errors import KelarecError
 from kelarec.retention import clearing
+
+
+def signal_itself(sign: signal.Signals) -> None:
+    """Tell where it is, with the objects gone and their rows still there, and stop or die; once."""
+    print(sign.name, flush=True)
+    os.kill(os.getpid(), sign)
 
 
 def main(configuration: str, told: str) -> None:
@@ -38,6 +46,8 @@ def main(configuration: str, told: str) -> None:
         with Path(told).open("a", encoding="utf-8") as file:
             file.writelines(f"{path}\n" for path in listed)
         delete_many(listed, executor)
+        if known.get("ends") and any(path.startswith("recordings/") for path in listed):
+            signal_itself(signal.Signals[known.pop("ends")])
 
     objects.delete_many = delete_and_tell  # type: ignore[method-assign]  # to see what it deletes
     print("ready", flush=True)

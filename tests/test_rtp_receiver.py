@@ -17,8 +17,8 @@ from kelarec.audit.verify import main as verify
 from kelarec.media.wav import parse_wav
 from kelarec.storage.recordings import Recordings
 from kelarec.storage.sealing import SealedReader
+from object_servers import require
 
-FFMPEG: Final = shutil.which("ffmpeg")
 SAMPLES: Final = 160
 
 
@@ -76,6 +76,7 @@ def test_jitter_is_put_in_order_and_loss_is_silence(begun_at: int, delays: list[
 
 def record_for(seconds: float, folder: Path) -> None:
     """Record a real sender's call, and compare what is kept with what was sent, sample by sample."""
+    require(shutil.which("ffmpeg"), "ffmpeg, the sender,")
     create_key_file(folder / "root.key")
     sound = folder / "sent.wav"
     asyncio.run(EXAMPLE.make_sound(sound, seconds))
@@ -105,14 +106,12 @@ def record_for(seconds: float, folder: Path) -> None:
     assert heard[:whole] == sent[before.data_offset : before.data_offset + whole][: len(heard)]
 
 
-@pytest.mark.skipif(FFMPEG is None, reason="ffmpeg, the sender, is not installed")
 def test_a_short_call_from_a_real_sender_is_kept_as_it_was_sent(tmp_path: Path) -> None:
     """Three seconds sent by ffmpeg as RTP are in the archive, sample by sample."""
     record_for(3.0, tmp_path)
 
 
 @pytest.mark.deep
-@pytest.mark.skipif(FFMPEG is None, reason="ffmpeg, the sender, is not installed")
 def test_a_minute_from_a_real_sender_is_kept_as_it_was_sent(tmp_path: Path) -> None:
     """Sixty seconds sent by ffmpeg as RTP are in the archive, sample by sample."""
     record_for(60.0, tmp_path)

@@ -5,12 +5,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
-from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import pytest
 from sqlalchemy import select
@@ -62,24 +60,24 @@ def test_each_object_is_deleted_once(
     archive.audit.integrate()
     stored = set(archive._vault.objects.iter_paths("recordings"))
     at = calls[0].ends_at + HOUR + timedelta(seconds=30)
-    processes = [_start(tmp_path, number, place, server, postgres_url, at.isoformat()) for number in range(count)]
+    ends = ["SIGSTOP", *(["SIGKILL"] if count > 2 else []), *[None] * count][:count]
+    processes = [
+        _start(tmp_path, number, place, server, postgres_url, at.isoformat(), each) for number, each in enumerate(ends)
+    ]
     for process in processes:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    stalled = processes[0]
-    _wait_for(tmp_path / "told-0", stalled)
-    with suppress(ProcessLookupError):  # on a busy machine it may have ended before it is stopped
-        os.kill(stalled.pid, signal.SIGSTOP)
-    if count > 2:
-        _wait_for(tmp_path / "told-1", processes[1])
-        processes[1].kill()
-    answers = [process.communicate(timeout=300)[0] for process in processes[1:]]
-    with suppress(ProcessLookupError):
-        os.kill(stalled.pid, signal.SIGCONT)
+    stalled, killed, others = processes[0], processes[1 : count - 1][:1], processes[1 if count == 2 else 2 :]
+    for process in (stalled, *killed):  # they come first, so that there is something left for them
+        assert _let_go(process).readline() in {"SIGSTOP\n", "SIGKILL\n"}
+    for process in killed:
+        assert process.communicate(timeout=30)[0] == ""
+        assert process.returncode == -signal.SIGKILL
+    for process in others:
+        _let_go(process)
+    answers = [process.communicate(timeout=300)[0] for process in others]
+    assert stalled.poll() is None
+    os.kill(stalled.pid, signal.SIGCONT)
     answers.insert(0, stalled.communicate(timeout=300)[0])
     clock.set(at + timedelta(seconds=60))
     last = archive.retention.sweep(by=System("sweep@last"))
@@ -90,7 +88,7 @@ def test_each_object_is_deleted_once(
     ]
     survivors = Counter(path for number, each in enumerate(deleted) if number != 1 or count == 2 for path in each)
     twice = [path for path, times in survivors.items() if times > 1]
-    removed = [json.loads(answer)["recordings"] for answer in answers if answer]
+    removed = [json.loads(answer)["recordings"] for answer in answers]
     print(
         f"\n{count} sweepers removed {removed} and the last {[each.recordings for each in last]}; twice: {len(twice)}"
     )
@@ -99,6 +97,8 @@ def test_each_object_is_deleted_once(
     assert list(archive._vault.objects.iter_paths("recordings")) == []
     assert _count_kinds(archive)[EntryKind.KEYS_DESTROYED] == 1
     assert _count_kinds(archive)[EntryKind.DATE_CLEARED] == 1
+    certificates = list(archive.retention.certificates.iter_all(by=RECORDER))
+    assert [each.kept_through for each in certificates].count(day) == 1
     with archive._vault.database.begin() as connection:
         closed = closed_dates.find(connection, day)
         assert connection.execute(select(tables.recordings.c.id)).all() == []
@@ -108,7 +108,9 @@ def test_each_object_is_deleted_once(
     archive.close()
 
 
-def _start(folder: Path, number: int, place: Place, server: Server, catalog: str, at: str) -> "subprocess.Popen[str]":
+def _start(
+    folder: Path, number: int, place: Place, server: Server, catalog: str, at: str, ends: str | None
+) -> "subprocess.Popen[str]":
     options = dict(place.options)
     if number % 2:  # the other configuration: another name of the server
         options["endpoint"] = options["endpoint"].replace(LOOPBACK, "localhost")
@@ -122,16 +124,19 @@ def _start(folder: Path, number: int, place: Place, server: Server, catalog: str
         "catalog": catalog,
         "at": at,
         "clock_off_by": 5 * (number % 2),
+        "ends": ends,
     }
     command = [sys.executable, str(SWEEPING), json.dumps(known), str(folder / f"told-{number}")]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
-def _wait_for(told: Path, process: "subprocess.Popen[str]") -> None:
-    """Wait until a process has begun to delete, or is done."""
-    ends = time.monotonic() + 30
-    while time.monotonic() < ends and process.poll() is None and not told.exists():
-        time.sleep(0.002)
+def _let_go(process: "subprocess.Popen[str]") -> IO[str]:
+    """Let a process sweep, and return what it says."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write("go\n")
+    process.stdin.flush()
+    return process.stdout
 
 
 def _count_kinds(archive: Archive) -> Counter[str]:

@@ -103,7 +103,8 @@ def test_a_damaged_wrap_lifts_no_hold(disk: "Disk") -> None:
         stored = fill(archive, holds=0)
         placed = hold(archive, *stored[:3])
     [path] = (disk.objects / "holds" / str(placed.id)).glob(f"{stored[0].id}-*")
-    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    sealed = path.read_bytes()
+    path.write_bytes(sealed[:-1] + bytes([sealed[-1] ^ 1]))
     disk.catalog.unlink()
     with rebuild(disk) as archive:
         assert find_state(archive, placed) is HoldState.PLACED

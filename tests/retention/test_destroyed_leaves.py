@@ -11,7 +11,8 @@ from uuid import UUID
 
 import pytest
 
-from kelarec import Archive, System
+from erasable import HOUR, LAST_DAY, OFFICER, RECORDER, SWEEPER, WAV, store
+from kelarec import Archive
 from kelarec.audit.entries import EntryKind
 from kelarec.domain.instants import end_of
 from kelarec.errors import DeniedError, IntegrityError, KelarecError, KeyUnavailableError
@@ -27,27 +28,12 @@ from kelarec.storage.recordings import part_context
 from kelarec.storage.roots import load_root_key
 from kelarec.storage.sealing import unseal
 from kelarec.storage.vault import Vault
-from kelarec.testing.builders import make_contact, make_staff_member, make_wav
+from kelarec.testing.builders import make_staff_member
 
 if TYPE_CHECKING:
     from conftest import Disk
 
-RECORDER: Final = System("recorder@test")
-OFFICER: Final = System("erasure@test")
-SWEEPER: Final = System("sweep@test")
-WAV: Final = make_wav(0.02)
-LAST_DAY: Final = date(2027, 3, 5)
-HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
-
-
-def store(archive: Archive, disk: "Disk", count: int = 1) -> list[UUID]:
-    """Store so many calls that start now."""
-    ended_at = disk.clock() + timedelta(seconds=1)
-    return [
-        archive.capture.store(make_contact(started_at=disk.clock()), ended_at=ended_at, content=WAV, by=RECORDER).id
-        for _ in range(count)
-    ]
 
 
 def open_keys(disk: "Disk") -> Keyring:
@@ -113,13 +99,13 @@ def test_one_dies_early_and_all_on_their_day(disk: "Disk", count: int) -> None:
     """What was erased is unreadable with every old byte put back and its neighbours are not; in the end all are."""
     with disk.create() as archive:
         archive.staff.enrol(make_staff_member(), by=RECORDER)
-        ids = store(archive, disk, count)
+        ids = store(archive, disk.clock(), count)
     with disk.open() as archive, disk.open() as writer:
         backup = back_up(disk)
-        meanwhile = store(writer, disk)  # from here on it has the keys of the date in its cache
+        meanwhile = store(writer, disk.clock())  # from here on it has the keys of the date in its cache
         erased = ids[count // 2]
         erase(archive, [erased])
-        meanwhile += store(writer, disk, 20)
+        meanwhile += store(writer, disk.clock(), 20)
         readable, unreadable = list_readable(disk)
         assert unreadable == {erased: KeyUnavailableError}
         assert readable == {*ids, *meanwhile} - {erased}
@@ -144,7 +130,7 @@ def test_one_dies_early_and_all_on_their_day(disk: "Disk", count: int) -> None:
 
 def test_an_erasure_is_in_the_log(disk_archive: Archive, disk: "Disk") -> None:
     """Each destroyed leaf has an entry that names recording and date, and it is pending for a minute (section 13)."""
-    (call,) = store(disk_archive, disk)
+    (call,) = store(disk_archive, disk.clock())
     leaf = KeyLeaf(LAST_DAY, call)
     until = destroy_leaves(disk_archive._vault, disk_archive.audit, [leaf], by=OFFICER)
     assert until == disk.clock() + timedelta(seconds=60)
@@ -195,9 +181,9 @@ def test_a_key_place_three_weeks_old(disk: "Disk") -> None:
     """An older copy of the key place loses nothing in use and brings nothing back; opening says what died again."""
     with disk.create() as archive:
         archive.staff.enrol(make_staff_member(), by=RECORDER)
-        dies_on_its_day = store(archive, disk, 3)
+        dies_on_its_day = store(archive, disk.clock(), 3)
         disk.clock.move(30 * DAY)
-        in_use = store(archive, disk, 5)
+        in_use = store(archive, disk.clock(), 5)
     erased_early = in_use.pop()
     disk.clock.set(end_of(LAST_DAY) - 10 * DAY)
     with disk.open() as archive:
@@ -207,7 +193,7 @@ def test_a_key_place_three_weeks_old(disk: "Disk") -> None:
         for _ in range(21):
             disk.clock.move(DAY)
             archive.retention.sweep(by=SWEEPER)
-            in_use += store(archive, disk)
+            in_use += store(archive, disk.clock())
         erase(archive, [erased], date(2027, 4, 4))
         assert archive.destroyed_again == DestroyedAgain()
         at_the_end = list(archive._vault.keyring.iter_days())
@@ -234,7 +220,7 @@ def test_a_key_place_three_weeks_old(disk: "Disk") -> None:
 def test_an_older_copy_of_one_object_brings_nothing_back(disk: "Disk") -> None:
     """Not the whole key place but only a date's objects put back from a copy bring nothing back either."""
     with disk.create() as archive:
-        erased, kept = store(archive, disk, 2)
+        erased, kept = store(archive, disk.clock(), 2)
         copy = copy_keys(disk)
         erase(archive, [erased])
     shutil.copy(copy / "days" / f"{LAST_DAY}.key", disk.keys / "days" / f"{LAST_DAY}.key")
@@ -247,11 +233,11 @@ def test_an_older_copy_of_one_object_brings_nothing_back(disk: "Disk") -> None:
 def test_a_copy_older_than_five_weeks_is_told(disk: "Disk") -> None:
     """What a copy older than 35 days lacks is named date by date, and everything else is read (fault 15)."""
     with disk.create() as archive:
-        old = store(archive, disk, 2)
+        old = store(archive, disk.clock(), 2)
         copy = copy_keys(disk)
         disk.clock.move(60 * DAY)
         archive.retention.sweep(by=SWEEPER)
-        young = store(archive, disk, 2)
+        young = store(archive, disk.clock(), 2)
     put_back_keys(disk, copy)
     with disk.open() as archive:
         assert date(2027, 5, 4) in archive.lost_keys
@@ -267,7 +253,7 @@ def by_day(disk: "Disk") -> dict[date, list[UUID]]:
     found = {}
     with disk.create() as archive:
         for number in range(3):
-            found[LAST_DAY + number * DAY] = store(archive, disk, 6)
+            found[LAST_DAY + number * DAY] = store(archive, disk.clock(), 6)
             disk.clock.move(DAY)
         erase(archive, [found[LAST_DAY].pop()])
     return found

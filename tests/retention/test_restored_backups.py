@@ -195,3 +195,18 @@ def _where(disk: "Disk") -> dict[str, Any]:
         "root_key": f"keyfile:{disk.root_key}",
         "clock": disk.clock,
     }
+
+
+def test_what_belongs_to_no_recording_stops_no_sweep(disk: "Disk") -> None:
+    """Objects of another making below a date that was swept are left to verify, and sweeping goes on."""
+    strays = ("stray", "not-an-id/record-1-x", "01a/b/c")
+    with disk.create() as archive:
+        [call] = store(archive, disk.clock())
+        disk.clock.set(end_of(LAST_DAY) + HOUR)
+        archive.retention.sweep(by=SWEEPER)
+        for each in strays:
+            archive._vault.objects.write(f"recordings/2026-03-05/{each}", [b"?"])
+        archive._vault.objects.write(f"recordings/2026-03-05/{call}/audio-0123456789ab", [b"?"])
+        assert archive.retention.sweep(by=SWEEPER).dates == ()
+        left = {path.removeprefix("recordings/2026-03-05/") for path in archive._vault.objects.iter_paths("recordings")}
+        assert left == set(strays)

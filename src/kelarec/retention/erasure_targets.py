@@ -10,6 +10,7 @@ from kelarec.audit.entries import Entry, EntryKind
 from kelarec.audit.log import AuditLog
 from kelarec.domain.people import Actor
 from kelarec.storage.key_leaves import KeyLeaf
+from kelarec.storage.recordings import recording_folder
 
 _IDS_IN_ONE_FACT: Final = 13  # a fact has up to 500 characters
 
@@ -47,7 +48,7 @@ class ErasureTarget:
     @property
     def folder(self) -> str:
         """Where its objects lie."""
-        return f"recordings/{self.recorded_on.isoformat()}/{self.recording_id}"
+        return recording_folder(self.recording_id, self.recorded_on)
 
 
 @frozen(kw_only=True)

@@ -4,9 +4,8 @@ Rows come back with the catalog, objects with the objects. What is dead the key 
 nothing is removed whose key might still live, or might only be lost.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
-from itertools import groupby
 from typing import Final
 from uuid import UUID
 
@@ -23,6 +22,7 @@ from kelarec.errors import HeldError, IntegrityError, KeyUnavailableError
 from kelarec.retention.erasure_steps import ErasureSteps
 from kelarec.retention.erasure_targets import ErasureTarget, read_target_entry
 from kelarec.storage import catalog_tables as tables
+from kelarec.storage.ended_recordings import FoundObjects, iter_found
 from kelarec.storage.envelopes import read_key_id
 from kelarec.storage.objects.contract import run_ahead
 from kelarec.storage.recordings import from_microseconds, to_date
@@ -56,7 +56,7 @@ def remove_returned(vault: Vault, log: AuditLog, versions: RegisterVersions, *, 
     for target in _iter_dead_rows(vault):
         removal.remove_row(target)
     for recording_id, day, paths in _iter_dead_objects(vault, log, versions):
-        removal.remove_objects(recording_id, day, paths)
+        removal.remove_objects(recording_id, day, list(paths))
     return Returned(tuple(dict.fromkeys(removal.recordings)), removal.objects)
 
 
@@ -123,28 +123,27 @@ def _to_target(connection: Connection, recording_id: UUID, day: date, recorded_o
 
 def _iter_dead_objects(
     vault: Vault, log: AuditLog, versions: RegisterVersions
-) -> Iterator[tuple[UUID, date, list[str]]]:
+) -> Iterator[tuple[UUID, date, tuple[str, ...]]]:
     """Go through objects without a row, of recordings of which the log says that they or their date have died."""
     with vault.database.begin() as connection:
         erased = list_erased(connection)
-    folders: dict[str, date] = {}
+    folders: dict[tuple[date, UUID | None], date] = {}  # when they were made, and which, or None for all of that date
     for row in erased:
         try:
             _, target = read_target_entry(log.open_payload(row))
         except (KeyUnavailableError, IntegrityError):
             continue
-        folders[target.folder] = target.kept_through
+        folders[target.recorded_on, target.recording_id] = target.kept_through
     for day in _list_swept(log):
-        folders.update((f"recordings/{each.isoformat()}", day) for each in _iter_recorded(day, versions))
+        folders.update(((each, None), day) for each in _iter_recorded(day, versions))
 
-    def list_below(folder: str) -> list[str]:
-        return list(vault.objects.iter_paths(folder))
+    def list_below(folder: tuple[date, UUID | None]) -> list[FoundObjects]:
+        return list(iter_found(vault.objects, *folder))
 
-    for folder, paths in run_ahead(list_below, sorted(folders), None):
-        for name, group in groupby(paths, lambda path: path.split("/")[2]):
-            found = list(group)
-            if _is_dead(vault, UUID(name), folders[folder], found):
-                yield UUID(name), folders[folder], found
+    for folder, found in run_ahead(list_below, sorted(folders, key=str), None):
+        for each in found:
+            if each.recording_id is not None and _is_dead(vault, each.recording_id, folders[folder], each.paths):
+                yield each.recording_id, folders[folder], each.paths
 
 
 def _list_swept(log: AuditLog) -> Iterator[date]:
@@ -164,7 +163,7 @@ def _iter_recorded(day: date, versions: RegisterVersions) -> Iterator[date]:
         yield from (recorded for recorded in around if policy.last_day(start_of(recorded)) == day)
 
 
-def _is_dead(vault: Vault, recording_id: UUID, day: date, paths: list[str]) -> bool:
+def _is_dead(vault: Vault, recording_id: UUID, day: date, paths: Iterable[str]) -> bool:
     """Whether objects have no row, and no key: that of their date or their own leaf was destroyed."""
     with vault.database.begin() as connection:
         if connection.execute(select(_ROWS.id).where(_ROWS.id == recording_id.bytes)).first() is not None:
